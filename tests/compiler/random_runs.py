@@ -13,6 +13,7 @@ import time
 import warnings
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
@@ -23,16 +24,17 @@ from random_values import difference
 from random_workers import results
 
 import tidu as torch
-from tidu.compiler.graphs import recomputation, schedule
-from tidu.compiler.loops import blocked, convolution, library, nests, pooling, recurrent
+from tidu.compiler.graphs import layouts, recomputation, schedule
+from tidu.compiler.loops import blocked, convolution, library, nests, pooling, recurrent, winograd
 from tidu.compiler.machine import cache, native
 
 # What only large programs come to, and the values at which small ones do.
 LIMITS = (
-    (recomputation, {"LARGE": 0, "LEAST": 0, "BUDGET": 1e9, "FAR": 4}),
+    (recomputation, {"LARGE": 0, "LEAST": 0, "BUDGET": 1e9, "FAR": 4}), (layouts, {"LEAST": 0}),
     (schedule, {"SMALL_PRODUCT": 1 << 5, "SMALLEST_PRODUCT": 1 << 3, "DEEP_PRODUCT": 1}),
     (schedule, {"SMALL_PRODUCT": 0, "SMALLEST_PRODUCT": 0, "TILED_PRODUCT": 0}),
-    (convolution, {"LEAST": 0, "FEW": 1}), (pooling, {"LEAST": 0}), (recurrent, {"LEAST": 0}),
+    (convolution, {"LEAST": 0, "FEW": 1}), (winograd, {"_LEAST": 0, "_GAIN": 1e9}),
+    (pooling, {"LEAST": 0}), (recurrent, {"LEAST": 0}),
     (nests, {"SHARE": 16}), (nests, {"BLOCK": 32}), (library, {"_ALONE": 0, "_SMALL": 64}),
     (blocked, {"serves": lambda: False}), (blocked, {"LARGEST": 64, "FEW": 1}),
 )  # fmt: skip
@@ -40,9 +42,13 @@ LIMITS = (
 
 @contextlib.contextmanager
 def lowered(seed):
-    """Some of these limits, for two of three seeds."""
+    """Some of these limits, for two of three seeds; one of four compiles in pieces, on threads."""
     random = np.random.RandomState(seed)
     with contextlib.ExitStack() as stack:
+        if random.randint(4):
+            stack.enter_context(mock.patch.object(native, "THREADS", SimpleNamespace(count=1)))
+        else:
+            stack.enter_context(mock.patch.object(native, "_SMALLEST", 2000))
         for module, values in LIMITS if random.randint(3) else ():
             if random.randint(3) == 0:
                 stack.enter_context(mock.patch.multiple(module, **values))

@@ -60,7 +60,6 @@ NAMED = frozenset(
     "linalg_solve_triangular linalg_svd lstm lstm_backward max_pick max_pool_backward median "
     "nanmedian scatter_reduce".split()
 )
-)
 
 
 @pytest.mark.parametrize("name", [name for name in PRIMITIVES if name not in NAMED])

@@ -14,7 +14,7 @@ from records import RECORDS
 import tidu
 from tidu.core.handle import TensorBase
 from tidu.core.modes import listen, unlisten
-from tidu.primitives import network, recurrent, structural
+from tidu.primitives import base, network, recurrent, structural
 
 MOST, SMALL = 3, 150  # calls kept of each primitive, elements of an argument
 F, S = tidu.nn.functional, tidu.special
@@ -94,8 +94,10 @@ PROGRAMS = [
     (lambda x: tidu.linalg.svd(x)[0] ** 2, [_x(3, 2)]),
 ]  # fmt: skip
 
-# What an operator never reaches while somebody listens, because it is then composed of its parts.
+# What an operator never reaches while somebody listens, because it is then composed of its parts,
+# and what it reaches too late.
 DIRECT = [
+    (base.cast, [_x(4)], {"to": np.dtype(np.complex128), "origin": np.dtype(np.float64)}),
     (recurrent.lstm, [_x(3, 2, 8), _x(2, 2), _x(2, 2, seed=1), _x(8, 2), _x(8)], {}),
     (recurrent.gru, [_x(3, 2, 6), _x(2, 2), _x(6, 2), _x(6)], {}),
     *[
@@ -146,6 +148,8 @@ class Harvest:
 def calls_of():
     """{id of a primitive: [(arguments, params)]}."""
     harvest = Harvest()
+    for prim, tensors, params in DIRECT:
+        harvest.note(prim, [t.numpy() for t in tensors], params)
     listen(harvest)
     try:
         with warnings.catch_warnings(action="ignore"):
@@ -158,8 +162,6 @@ def calls_of():
                 run(True, functools.partial(prim, **params), tensors)
     finally:
         unlisten(harvest)
-    for prim, tensors, params in DIRECT:
-        harvest.note(prim, [t.numpy() for t in tensors], params)
     return harvest.calls
 
 

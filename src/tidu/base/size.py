@@ -13,6 +13,7 @@ __all__ = [
     "mismatch",
     "Size",
     "common_order",
+    "dense_strides",
     "empty_as",
     "checked_count",
     "checked_size",
@@ -20,6 +21,7 @@ __all__ = [
     "normalize_axis",
     "make_size",
     "sizes_from",
+    "view_strides",
 ]
 
 WIDEST = (1 << 63) - 1  # the largest of PyTorch's 64-bit numbers
@@ -214,6 +216,45 @@ def common_order(arrays, shape):
         order.insert(place, axis)
     order.reverse()
     return order
+
+
+def dense_strides(shape):
+    """Those, in elements, of an array whose elements lie in the order of its axes."""
+    strides, step = [], 1
+    for n in reversed(shape):
+        strides.append(step)
+        step *= n
+    return tuple(reversed(strides))
+
+
+def view_strides(shape, strides, wanted):
+    """The strides by which the same elements have the shape `wanted`, by matching runs of axes;
+    None where they must move. (NumPy copies an array to find that out.) None of the sizes is 0."""
+    old = [(n, s) for n, s in zip(shape, strides, strict=True) if n != 1]
+    out, i, sizes, j = [], 0, list(wanted), 0
+    while j < len(sizes):
+        if sizes[j] == 1:
+            out.append(0)
+            j += 1
+            continue
+        if i == len(old):
+            return None
+        have, step = old[i]
+        i += 1
+        group = [sizes[j]]
+        j += 1
+        while prod(group) != have:
+            if prod(group) < have and j < len(sizes):
+                group.append(sizes[j])
+                j += 1
+            elif i < len(old) and old[i][1] * old[i][0] == step:
+                n, step = old[i]
+                have *= n
+                i += 1
+            else:
+                return None
+        out.extend([step * s for s in dense_strides(group)])
+    return out if i == len(old) else None
 
 
 def empty_as(array, dtype):

@@ -10,7 +10,7 @@ import numpy as np
 from ..base.dtypes import complex32
 from ..core.handle import element_type
 from .base import as_pairs, cast
-from .define import elementwise, nondifferentiable
+from .define import elementwise
 from .fused import fused, fused_question
 
 __all__ = [
@@ -219,7 +219,8 @@ relu = fused("relu", "0 if x <= 0 else x", _relu, saves={"x": ("out",)}, tex="ma
 # --- remainders ---------------------------------------------------------------------------------
 
 # NumPy corrects the rounding of x / y, as PyTorch does: floor(1.0 / 0.1) is 10, the quotient 9.
-floor_divide = nondifferentiable("floor_divide", np.floor_divide, ("x", "y"), tex="floor(x / y)")
+floor_divide = fused_question("floor_divide", "floor(x / y)", np.floor_divide, _PAIR,
+                              computed=False)  # fmt: skip
 
 
 def _remainder(x, y):

@@ -4,9 +4,9 @@ import operator
 
 import numpy as np
 
-from .arithmetic import floor_divide, logical_not, select, zeros_like
-from .define import elementwise, nondifferentiable
-from .fused import fused_question
+from .arithmetic import floor_divide, logical_not
+from .define import nondifferentiable
+from .fused import fused, fused_question
 
 __all__ = [
     "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "eq", "floor_divide", "gcd", "ge",
@@ -51,7 +51,5 @@ lcm = fused_question(
     tex="lcm(x, y)", of=np.int64,
 )  # fmt: skip
 # One step from x towards y, and y itself where they are equal.
-nextafter = elementwise(
-    "nextafter", np.nextafter, x=lambda t, x, y: select(x == y, zeros_like(t), t),
-    y=lambda t, x, y: select(x == y, t, zeros_like(t)), tex="nextafter(x, y)",
-)  # fmt: skip
+nextafter = fused("nextafter", "y if x == y else x", np.nextafter, inputs=_XY,
+                  tex="nextafter(x, y)", wide=False, computed=False)  # fmt: skip

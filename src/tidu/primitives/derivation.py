@@ -8,7 +8,7 @@ as one function. Read `Derivation`.
 """
 
 import math
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -20,17 +20,8 @@ from ..program.ir import Equation
 from . import arithmetic as a
 from . import comparison as c
 from . import functions as f
-from .simpler import (
-    SIMPLER,
-    ZERO,
-    Symbol,
-    from_value,
-    is_number,
-    joined,
-    made_by,
-    settled,
-    square_of,
-)
+from . import simpler
+from .simpler import SIMPLER, ZERO, Symbol, is_number, made_by
 from .structural import detach
 
 __all__ = ["Derivation", "derived"]
@@ -51,7 +42,7 @@ WORDS = {
     **{word: getattr(c, word) for word in ("isnan", "logical_not", "bitwise_not", "gcd")},
     **{word: getattr(f, word) for word in _FUNCTIONS},
 }  # fmt: skip
-_OPERATORS = {
+OPERATORS = {
     a.add: "+", a.sub: "-", a.mul: "*", a.div: "/", c.bitwise_and: "&", c.bitwise_or: "|",
     c.lt: "<", c.le: "<=", c.gt: ">", c.ge: ">=", c.eq: "==", c.ne: "!=",
 }  # fmt: skip
@@ -76,6 +67,7 @@ class Recorder(Reading):
     def __init__(self):
         self.steps, self.known, self.out = [], {}, None
         self.shown = {}  # {a step: what it is in terms of the value that a rule may read}
+        self.deriving = self.inverse = False  # what is recorded: a derivative, of an inverse
 
     def symbol(self, name, kind=_WIDE, step=None, moved=False):
         return Symbol(name, kind, step, moved, len(self.steps))
@@ -98,8 +90,8 @@ class Recorder(Reading):
             return prim.eval(*map(np.float64, ins)).item()
         if prim is a.mul and (is_number(ins[0]) or getattr(ins[1], "moved", False)):
             ins = ins[::-1]  # what is moved stands first, numbers last
-        simpler = SIMPLER.get(prim)
-        found = simpler(self, *ins) if simpler is not None else None
+        shorten = SIMPLER.get(prim)
+        found = shorten(self, *ins) if shorten is not None else None
         if found is not None:
             return found
         params = params or {}
@@ -135,21 +127,32 @@ def _key(prim, ins, params):
 
 def _kind(prim, ins, params):
     """The type of a step's result."""
-    stand_ins = [np.ones((), i.element_type) if isinstance(i, Symbol) else i for i in ins]
+    kinds = [i.element_type if isinstance(i, Symbol) else type(i) for i in ins]
     given = {k: np.float64(1) if isinstance(v, Symbol) else v for k, v in params.items()}
-    return prim.shape(prim, stand_ins, given)[1]
+    return _kind_of(prim, tuple(kinds), tuple(given.items()))
+
+
+@cache
+def _kind_of(prim, kinds, params):
+    stand_ins = [np.ones((), k) if isinstance(k, np.dtype) else k(1) for k in kinds]
+    return prim.shape(prim, stand_ins, dict(params))[1]
 
 
 class Derivation:
-    """The steps of an operator's formula, its value `out`, and its rules as functions."""
+    """The steps of an operator's formula, its value `out`, and its rules as functions.
+
+    Where the operator is the inverse of its formula, that is of "out" and has the input's value.
+    """
 
     def __init__(self, prim, formula):
         self.prim, self.recorder = prim, Recorder()
         self.params = prim.params
         kind = np.dtype(prim.element_type)
-        self.names = {n: self.recorder.symbol(n, kind) for n in (*prim.inputs, *self.params)}
+        names = (*prim.inputs, *self.params, *["out"] * prim.inverse)
+        self.names = {n: self.recorder.symbol(n, kind) for n in names}
         self.out = self.recorder.out = self._symbol(parse(formula))
         self.steps = list(self.recorder.steps)
+        self.equal = simpler.equal_steps(self.steps)
 
     def _symbol(self, formula):
         """The symbol (or number) that a formula stands for."""
@@ -183,20 +186,30 @@ class Derivation:
     def rule(self, name, saves, whole=False):
         """The rule of an input: rule(t, ...) of what the node saves and of the params; where it is
         not to be the `whole` of them, of those that it reads."""
-        t, out = self.recorder.symbol("t", moved=True), self.recorder.symbol("out")
+        t, recorder = self.recorder.symbol("t", moved=True), self.recorder
+        given = {self.names[s]: s for s in (*saves, *self.params) if s in self.names}
         was = set_grad(False)
         try:
-            self.recorder.shown = from_value(self.recorder, out) if "out" in saves else {}
-            back = self._back(t).get(self.names[name], ZERO)
-            back = joined(self.recorder, settled(self.recorder, back))
+            back = self._of_input(name, t, saves, given)
+            back = simpler.joined(recorder, simpler.settled(recorder, back))
         finally:
             set_grad(was)
-            self.recorder.shown = {}
-        given = {self.names[s]: s for s in saves if s != "out"}
-        given |= {self.names[p]: p for p in self.params}
-        if "out" in saves:
-            given[out] = "out"
+            recorder.shown, recorder.deriving, recorder.inverse = {}, False, False
         return Writer({t: "t", **given}).function(back, ["t", *given.values()], whole)
+
+    def _of_input(self, name, t, saves, given):
+        """What the formula sends to an input. `given` are the symbols that the rule reads."""
+        recorder = self.recorder
+        recorder.shown, recorder.deriving = dict(self.equal), True
+        if self.prim.inverse:  # the formula's value is the input
+            recorder.shown |= simpler.from_value(recorder, self.names[name])
+            recorder.inverse = True
+            return simpler.of_inverse(recorder, t, self._back(t)[self.names["out"]])
+        if "out" in saves:
+            out = recorder.symbol("out")
+            recorder.shown |= simpler.from_value(recorder, out)
+            given[out] = "out"
+        return self._back(t).get(self.names[name], ZERO)
 
     def _back(self, t):
         """{symbol: its cotangent}, from the last step to the first."""
@@ -268,7 +281,7 @@ class Writer:
 
     def __init__(self, given):
         self.given, self.lines, self.names = given, [], {}
-        self.globals = dict(_CONSTANTS)
+        self.globals = {"__name__": __name__, **_CONSTANTS}  # its arithmetic is ours, and quiet
 
     def function(self, result, arguments, whole=False):
         if result is ZERO:
@@ -308,7 +321,7 @@ class Writer:
             self.names[x] = f"v{len(self.lines)}"
             self.lines.append(f"{self.names[x]} = {text}")
             return self.names[x]
-        return f"({text})" if x.step.prim in (*_OPERATORS, a.neg) else text
+        return f"({text})" if x.step.prim in (*OPERATORS, a.neg) else text
 
     def _call(self, step):
         prim, ins = step.prim, step.ins
@@ -321,8 +334,8 @@ class Writer:
         texts = [self._text(i) for i in ins]
         if prim is a.neg:
             return f"-{texts[0]}"
-        if prim in _OPERATORS:
-            return f"{texts[0]} {_OPERATORS[prim]} {texts[1]}"
+        if prim in OPERATORS:
+            return f"{texts[0]} {OPERATORS[prim]} {texts[1]}"
         self.globals[prim.name] = prim
         texts += [f"{key}={self._text(value)}" for key, value in step.params.items()]
         return f"{prim.name}({', '.join(texts)})"
@@ -355,5 +368,5 @@ class Writer:
         over = made_by(x, a.div)
         if over is None or not is_number(over[1]) or over[0] not in self.given:
             return None
-        y, square = self.given[over[0]], square_of(over[1])
+        y, square = self.given[over[0]], simpler.square_of(over[1])
         return f"{y} * {y} / {square}" if self.count[x] == 2 else None

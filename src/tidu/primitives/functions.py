@@ -24,6 +24,12 @@ __all__ = [
 special = lazy_module("scipy.special")
 
 
+def inverse(name, formula, kernel, saves=("x",), **fields):
+    """The inverse of a formula of "out"."""
+    return fused(name, formula, kernel, saves={"x": saves}, tex=f"{name}(x)", wide=False,
+                 inverse=True, **fields)  # fmt: skip
+
+
 # --- powers -------------------------------------------------------------------------------------
 
 
@@ -104,7 +110,7 @@ rsqrt = fused("rsqrt", "1 / sqrt(x)", _rsqrt, saves={"x": ("out",)}, wide=False)
 exp = elementwise("exp", np.exp, x=lambda t, out: t * out, tex="exp(x)")
 exp2 = fused("exp2", "2**x", np.exp2, saves={"x": ("out",)}, wide=False)
 expm1 = fused("expm1", "exp(x) - 1", np.expm1, saves={"x": ("out",)}, wide=False)
-log = elementwise("log", np.log, x=lambda t, x: t / x, tex="log(x)")
+log = inverse("log", "exp(out)", np.log)
 log2 = fused("log2", "log(x) / log(2)", np.log2, tex="log2(x)", wide=False)
 log10 = fused("log10", "log(x) / log(10)", np.log10, tex="log10(x)", wide=False)
 log1p = fused("log1p", "log(1 + x)", np.log1p, torch_name="Log1P", wide=False)
@@ -138,14 +144,14 @@ sigmoid = fused("sigmoid", "exp(x) / (1 + exp(x))", _sigmoid, saves={"x": ("out"
 sin = elementwise("sin", np.sin, x=lambda t, x: t * cos(x), tex="sin(x)")
 cos = elementwise("cos", np.cos, x=lambda t, x: -(t * sin(x)), tex="cos(x)")
 tan = fused("tan", "sin(x) / cos(x)", np.tan, saves={"x": ("out",)}, tex="tan(x)", wide=False)
-asin = elementwise("asin", np.arcsin, x=lambda t, x: t * rsqrt(1 - x * x), tex="asin(x)")
+asin = inverse("asin", "sin(out)", np.arcsin)
 acos = fused("acos", "pi / 2 - asin(x)", np.arccos, tex="acos(x)", wide=False)
-atan = elementwise("atan", np.arctan, x=lambda t, x: t / (1 + x * x), tex="atan(x)")
+atan = inverse("atan", "tan(out)", np.arctan)
 sinh = elementwise("sinh", np.sinh, x=lambda t, x: t * cosh(x), tex="sinh(x)")
 cosh = elementwise("cosh", np.cosh, x=lambda t, x: t * sinh(x), tex="cosh(x)")
 tanh = fused("tanh", "sinh(x) / cosh(x)", np.tanh, saves={"x": ("out",)}, tex="tanh(x)",
              wide=False, computed=False)  # fmt: skip
-asinh = elementwise("asinh", np.arcsinh, x=lambda t, x: t * rsqrt(1 + x * x), tex="asinh(x)")
+asinh = inverse("asinh", "sinh(out)", np.arcsinh)
 
 
 def _acosh_map(t, x):
@@ -156,7 +162,7 @@ def _acosh_map(t, x):
 
 
 acosh = elementwise("acosh", np.arccosh, x=_acosh_map, tex="acosh(x)")
-atanh = elementwise("atanh", np.arctanh, x=lambda t, x: t / (1 - x * x), tex="atanh(x)")
+atanh = inverse("atanh", "tanh(out)", np.arctanh)
 
 
 def _circle(t, x, y, other):
@@ -200,9 +206,8 @@ erf = elementwise(
 erfc = fused("erfc", "1 - erf(x)", _scipy("erfc"), shape=shape_of_floats, tex="erfc(x)", wide=False)
 _inverse_erf = _scipy("erfinv")
 # SciPy's loses the sign of -0.
-erfinv = elementwise("erfinv", lambda x: np.copysign(_inverse_erf(x), x),
-                     x=lambda t, out: t * (exp(out * out) * (math.sqrt(math.pi) / 2)),
-                     tex="erfinv(x)")  # fmt: skip
+erfinv = inverse("erfinv", "erf(out)", lambda x: np.copysign(_inverse_erf(x), x), ("out",),
+                 shape=shape_of_floats)  # fmt: skip
 _gammaln = _scipy("gammaln")
 
 
@@ -218,8 +223,10 @@ def _lgamma(x):
     return out
 
 
-lgamma = elementwise("lgamma", _lgamma, x=lambda t, x: t * digamma(x), tex="lgamma(x)")
-digamma = fused("digamma", "polygamma(0, x)", _scipy("digamma"), tex="digamma(x)", wide=False)
+lgamma = elementwise("lgamma", _lgamma, x=lambda t, x: t * digamma(x), shape=shape_of_floats,
+                     tex="lgamma(x)")  # fmt: skip
+digamma = fused("digamma", "polygamma(0, x)", _scipy("digamma"), shape=shape_of_floats,
+                tex="digamma(x)", wide=False)  # fmt: skip
 
 
 def _polygamma(x, *, order):
@@ -228,7 +235,7 @@ def _polygamma(x, *, order):
     return np.asarray(out).astype(x.dtype)
 
 
-polygamma = elementwise("polygamma", _polygamma,
+polygamma = elementwise("polygamma", _polygamma, shape=shape_of_floats,
                         x=lambda t, x, order: t * polygamma(x, order=order + 1),
                         tex="polygamma(order, x)")  # fmt: skip
 
@@ -262,13 +269,11 @@ def _logit(x):
     return np.log(x / (1 - x))
 
 
-def _logit_map(t, x):
-    # Outside of [0, 1] the slope is as undefined as the value.
-    slope = t / (x * (1 - x))
-    return select((x < 0) | (x > 1), zeros_like(slope) + math.nan, slope)
-
-
-logit = elementwise("logit", _logit, x=_logit_map, tex="log(x / (1 - x))")
+# Outside of [0, 1] the slope is as undefined as the value.
+logit = fused(
+    "logit", "sigmoid(out) if (x >= 0) & (x <= 1) else nan * out", _logit, inverse=True,
+    tex="log(x / (1 - x))", wide=False,
+)  # fmt: skip
 
 
 def _in_float32(compute):

@@ -32,7 +32,7 @@ __all__ = ["Fused", "fused", "fused_question"]
 # Reads formulas in the words of primitives, which stand above and below this module.
 derivation = lazy_module(__name__.rpartition(".")[0] + ".derivation")
 
-_FIELDS = ("computed", "derivation", "element_type", "formula", "params", "saves")
+_FIELDS = ("computed", "derivation", "element_type", "formula", "inverse", "params", "saves")
 _DERIVED = ("derivation", "rules", "rule", "rule_x", "rule_y")
 
 
@@ -45,7 +45,8 @@ class Fused(Derived):
 
     @property
     def told(self):
-        return self.tex if callable(self.formula) else self.formula
+        formula = self.tex if callable(self.formula) else self.formula
+        return f"{formula} = x" if self.inverse else formula
 
     def __getattr__(self, name):
         if name not in _DERIVED:
@@ -121,7 +122,7 @@ def _wide(value):
 
 
 def fused(name, formula, kernel=None, *, inputs=("x",), params=(), saves=None, tex=None,
-          torch_name=None, shape=None, wide=True, computed=True):  # fmt: skip
+          torch_name=None, shape=None, wide=True, computed=True, inverse=False):  # fmt: skip
     """An operator of elements from one formula: a Python expression of `inputs` and `params` in the
     words of primitives, or a function that takes the params and gives one.
 
@@ -132,31 +133,34 @@ def fused(name, formula, kernel=None, *, inputs=("x",), params=(), saves=None, t
     rounded once, as in PyTorch's own kernels; else as in its derivatives written in tensors, after
     each step. `computed`: False where the formula has no value at some places (infinities, 0 / 0)
     that the kernel knows: derivatives are the formula's, but programs ask the kernel, as they do
-    where the formula depends on the params.
+    where the formula depends on the params. `inverse`: the formula has the value x for the value
+    "out" of the operator, "exp(out)" for the logarithm.
     """
     saves = dict.fromkeys(inputs, inputs) if saves is None else saves
-    stubs = {i: _reading((*read, *params)) for i, read in saves.items()}
+    stubs = {i: reading((*read, *params)) for i, read in saves.items()}
     kind, fields = special_class(inputs, stubs)
     prim = _CLASSES[kind][wide](
         name, _kernel(kernel, wide, lambda: prim), inputs, vjp=stubs, batch=batch_elementwise,
         shape=shape or shape_elementwise, tex=tex or formula, torch_name=torch_name,
     )  # fmt: skip
     prim.formula, prim.params, prim.saves = formula, params, saves
-    prim.computed, prim.element_type = computed and isinstance(formula, str), np.float64
+    prim.computed = computed and isinstance(formula, str) and not inverse
+    prim.element_type, prim.inverse = np.float64, inverse
     for field, place in fields.items():
         if field not in _DERIVED:
             setattr(prim, field, place)
     return diagonal(prim)
 
 
-def fused_question(name, formula, kernel, inputs=("x",), *, tex=None, of=np.float64):
+def fused_question(name, formula, kernel, inputs=("x",), *, tex=None, of=np.float64,
+                   computed=True):  # fmt: skip
     """A fused operator through which no gradient passes: questions, and what is done to bits. `of`:
     a type that the formula takes."""
     prim = FusedElementwise(
         name, kernel, inputs, batch=batch_elementwise, shape=shape_elementwise, tex=tex or formula
     )
     prim.formula, prim.params, prim.saves = formula, (), {}
-    prim.computed, prim.element_type = True, of
+    prim.computed, prim.element_type, prim.inverse = computed, of, False
     prim.kind = "elementwise"
     return prim
 
@@ -168,7 +172,7 @@ def _kernel(kernel, wide, made):
 
 
 @cache
-def _reading(names):
+def reading(names):
     """Says what a rule will read, before there is one."""
     return eval(f"lambda {', '.join(['t', *names])}: None")
 

@@ -11,12 +11,11 @@ import numpy as np
 
 from ..core.handle import element_type, shape_of
 from ..core.native import NATIVE
-from ..core.primitive import Primitive
 from .arithmetic import select
-from .base import HALVES, move_batch, reduce_sum
+from .base import HALVES
 from .composed import composed
 from .contraction import matmul, swap_last
-from .functions import exp
+from .fused_reductions import along, whole
 
 __all__ = ["attention", "log_softmax", "mse", "softmax"]
 
@@ -99,41 +98,26 @@ def _narrow_log_softmax(x, axis):
     return wide.astype(x.dtype)
 
 
-def _batch_axis(prim, tensors, axes, params):
-    return prim(move_batch(tensors[0], axes[0]), axis=params["axis"] + 1), 0
-
-
-def _same(prim, args, params):
-    return shape_of(args[0]), element_type(args[0])
-
-
 def _large(g, out):
     return g.__class__ is np.ndarray and out.__class__ is np.ndarray and g.size >= ROWS
 
 
-def _softmax_map(t, out, axis):
-    if _large(t, out) and NATIVE and (back := NATIVE.softmax_back(t, out, axis)) is not None:
-        return back
-    return out * (t - reduce_sum(t * out, axes=(axis,), keepdims=True))
+def _softmax_back(t, out, axis):
+    return NATIVE.softmax_back(t, out, axis) if _large(t, out) and NATIVE else None
 
 
-def _log_softmax_map(g, out, axis):
-    if _large(g, out) and NATIVE and (back := NATIVE.log_softmax_back(g, out, axis)) is not None:
-        return back
-    return g - exp(out) * reduce_sum(g, axes=(axis,), keepdims=True)
+def _log_softmax_back(t, out, axis):
+    return NATIVE.log_softmax_back(t, out, axis) if _large(t, out) and NATIVE else None
 
 
-softmax = Primitive(
-    "softmax", _softmax, ("x",), vjp={"x": _softmax_map}, batch=_batch_axis, shape=_same,
-    jvp=lambda t, primals, out, params: _softmax_map(t[0], out, **params),
-    tex="softmax(x, axis)",
+softmax = along(
+    "softmax", "exp(x - detach(amax(x, axis))) / sum(exp(x - detach(amax(x, axis))), axis)",
+    _softmax, fast=_softmax_back, saves=("out",), tex="softmax(x, axis)",
 )  # fmt: skip
-log_softmax = Primitive(
-    "log_softmax", _log_softmax, ("x",), batch=_batch_axis, shape=_same,
-    vjp={"x": _log_softmax_map},
-    jvp=lambda t, primals, out, params: t[0] - reduce_sum(
-        exp(out) * t[0], axes=(params["axis"],), keepdims=True),
-    tex="log(softmax(x, axis))",
+log_softmax = along(
+    "log_softmax",
+    "x - detach(amax(x, axis)) - log(sum(exp(x - detach(amax(x, axis))), axis))",
+    _log_softmax, fast=_log_softmax_back, saves=("out",), tex="log(softmax(x, axis))",
 )  # fmt: skip
 
 
@@ -145,49 +129,7 @@ def _mse(x, y):
     return off.dot(off) / off.size if off.size else off.dtype.type(np.nan)
 
 
-def _mse_slope(t, x, y):
-    n = max(math.prod(shape_of(x)), 1)
-    return (t * (2.0 / n)) * (x - y)
-
-
-def _mse_tangent(tangents, primals, out, params):
-    x, y = primals
-    n = max(math.prod(shape_of(x)), 1)
-    tx, ty = tangents
-    change = tx if ty is None else -ty if tx is None else tx - ty
-    axes = tuple(range(len(shape_of(x))))
-    return reduce_sum((x - y) * change, axes=axes, keepdims=False) * (2.0 / n)
-
-
-def _mse_batch(prim, tensors, axes, params):
-    x, y = [t if a is None else move_batch(t, a) for t, a in zip(tensors, axes, strict=True)]
-    off = x - y
-    rest = tuple(range(1, len(shape_of(off))))
-    n = max(math.prod(shape_of(off)[1:]), 1)
-
-    return reduce_sum(off * off, axes=rest, keepdims=False) / n, 0
-
-
-class _Mse(Primitive):
-    """Both rules read both inputs, and share the slope."""
-
-    __slots__ = ()
-
-    def keep(self, x, y, edges):
-        return (x, y, None, None)
-
-    def backward(self, g, saved, params, edges):
-        slope = _mse_slope(g, saved[0], saved[1])
-        x, y = edges
-        return (None if x is None else slope, None if y is None else -slope)
-
-
-mse = _Mse(
-    "mse_loss", _mse, ("x", "y"), jvp=_mse_tangent, batch=_mse_batch,
-    vjp={"x": _mse_slope, "y": lambda g, x, y: -_mse_slope(g, x, y)},
-    shape=lambda prim, args, params: ((), element_type(args[0])),
-    tex="mean((x - y)**2)",
-)  # fmt: skip
+mse = whole("mse_loss", "mean((x - y) * (x - y))", _mse, tex="mean((x - y)**2)")
 
 
 # --- attention --------------------------------------------------------------------------------

@@ -9,12 +9,17 @@ from itertools import combinations, product
 
 from . import comparison as c
 
-__all__ = ["excludes"]
+__all__ = ["excludes", "says_equal"]
 
 
 def excludes(one, other):
     """Whether two conditions never hold together."""
     return all(_contradict([*p, *q]) for p, q in product(_cases(one), _cases(other)))
+
+
+def says_equal(condition, x, y):
+    """Whether a condition holds only where x equals y."""
+    return all((x, y, False) in p and (y, x, False) in p for p in _cases(condition))
 
 
 def _cases(condition):

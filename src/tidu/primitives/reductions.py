@@ -1,6 +1,5 @@
 """Reductions and scans along axes: mean, extrema, products, counts, running sums."""
 
-import math
 from functools import lru_cache
 
 import numpy as np
@@ -9,28 +8,24 @@ from ..core.blocks import in_pieces
 from ..core.handle import TensorBase, element_type, shape_of
 from ..core.native import NATIVE, SUM_FROM
 from ..core.primitive import Primitive
-from .arithmetic import real, select, zeros_like
+from .arithmetic import masked, select, zeros_like
 from .base import (
     HALVES,
-    batch_reduction,
     broadcast_to,
-    cast,
-    conj,
     in_order,
     move_batch,
-    reduce_sum,
     reshape,
-    shape_reduction,
 )  # fmt: skip
 from .define import Conjugated, linear, nondifferentiable
 from .functions import exp, log
+from .fused_reductions import Extreme, Reduction, places, question, reduction
 from .structural import flip
 from .sums import total
 
 __all__ = [
     "all_", "amax", "amin", "any_", "arg_extreme", "count_of", "cumsum", "is_rounding", "keep_axes",
-    "largest", "log_scan", "mean", "median", "multiply_scan", "nanmedian", "norm2", "running_place",
-    "smallest", "spread", "variance",
+    "largest", "log_scan", "mean", "median", "multiply_scan", "nanmedian", "norm2", "quotient",
+    "running_place", "smallest", "spread", "variance",
 ]  # fmt: skip
 
 
@@ -56,6 +51,13 @@ def count_of(shape, axes):
     return n
 
 
+def quotient(x, y):
+    """x / y, and zero where y is."""
+    if isinstance(x, TensorBase) or isinstance(y, TensorBase):
+        return masked(x / y, y != 0)
+    return np.divide(x, y, out=np.zeros_like(x), where=y != 0)
+
+
 # --- mean ---------------------------------------------------------------------------------------
 
 
@@ -68,13 +70,8 @@ def _mean(x, *, axes, keepdims):
     return out.astype(dtype) if wide else out
 
 
-mean = Primitive(
-    "mean", _mean, ("x",), batch=batch_reduction, shape=shape_reduction,
-    vjp={"x": lambda g, x_shape, axes, keepdims: spread(
-        g / max(count_of(x_shape, axes), 1), x_shape, axes, keepdims)},
-    jvp=lambda t, primals, out, params: mean(t[0], **params),
-    tex="mean(x, axes)",
-)  # fmt: skip
+mean = reduction("mean", "sum(x, axes) / n", _mean, tex="mean(x, axes)")
+mean.kind = "linear"
 
 
 def is_rounding(total, center, count):
@@ -113,68 +110,43 @@ def _variance(x, *, axes, keepdims, free):
     return in_order(added / x.dtype.type(free))
 
 
-def _variance_back(g, x, axes, keepdims, free):
-    """g times twice the distances to the mean."""
-    slope = spread(g * (2.0 / free if free else math.inf), shape_of(x), axes, keepdims)
-    center = mean(x, axes=axes, keepdims=True)
-    if g.__class__ is np.ndarray and center.__class__ is np.ndarray and center.size == 1:
-        one, at = slope.flat[0], center.flat[0]  # numbers, so that pieces are made in one place
+def _variance_back(t, x, axes, free):
+    """t times twice the distances to one mean, in pieces."""
+    if t.size != 1:
+        return None
+    one, at = t.flat[0] * (2.0 / free), _mean(x, axes=axes, keepdims=True).flat[0]
 
-        def compute(x):
-            off = x - at
-            off *= one
-            return off
+    def compute(x):
+        off = x - at
+        off *= one
+        return off
 
-        return in_pieces(compute, [x])
-    return (x - center) * slope
+    return in_pieces(compute, [x])
 
 
-def _variance_tangent(tangents, primals, out, params):
-    (t,), (x,) = tangents, primals
-    axes, free = params["axes"], params["free"]
-    off = x - mean(x, axes=axes, keepdims=True)
-    along = reduce_sum(off * t, axes=axes, keepdims=params["keepdims"])
-    return along * (2.0 / free if free else math.inf)
-
-
-variance = Primitive(
-    "var", _variance, ("x",), vjp={"x": _variance_back}, jvp=_variance_tangent,
-    batch=batch_reduction, shape=shape_reduction, tex="var(x, axes)",
+variance = reduction(
+    "var", "sum((x - mean(x, axes)) * (x - mean(x, axes)), axes) / free", _variance,
+    fast=_variance_back, params=("free",), saves=("x",), tex="var(x, axes)",
 )  # fmt: skip
 
 
 # --- extrema: ties share the gradient evenly ----------------------------------------------------
 
 
-def _share(t, x, out, axes, keepdims, nan):
-    out = keep_axes(out, shape_of(x), axes, keepdims)
-    winners = x == out
-    if nan and element_type(x).kind in "fV":
-        winners = winners | ((x != x) & (out != out))
-    winners = cast(winners, to=element_type(t), origin=np.dtype(bool))
-    return winners / reduce_sum(winners, axes=axes, keepdims=True)
-
-
-def _extreme(name, ufunc, tex, nan=True):
+def _extreme(name, ufunc, tex, nan=True, kind=Reduction):
     def compute(x, *, axes, keepdims):
         return in_order(ufunc.reduce(x, axis=axes, keepdims=keepdims))
 
-    return _chosen(name, compute, tex, nan)
+    return _chosen(name, compute, tex, nan, kind)
 
 
-def _chosen(name, compute, tex, nan=True):
-    """A reduction to one of the elements. `nan`: a NaN takes part as any other; else all get NaN,
-    which is the difference between PyTorch's max and amax."""
-
-    def vjp(g, x, out, axes, keepdims):
-        return spread(g, shape_of(x), axes, keepdims) * _share(g, x, out, axes, keepdims, nan)
-
-    def jvp(tangents, primals, out, params):
-        share = _share(tangents[0], primals[0], out, **params, nan=nan)
-        return reduce_sum(tangents[0] * share, **params)
-
-    return Primitive(name, compute, ("x",), vjp={"x": vjp}, jvp=jvp, batch=batch_reduction,
-                     shape=shape_reduction, tex=tex)  # fmt: skip
+def _chosen(name, compute, tex, nan=True, kind=Reduction):
+    """A reduction to one of the elements: the mean of those which are as the value. `nan`: a NaN
+    takes part as any other; else all get NaN, which is the difference between PyTorch's max and
+    amax."""
+    same = "((x == out) | (x != x) & (out != out))" if nan else "(x == out)"
+    return reduction(name, f"sum(x * {same}, axes) / sum({same}, axes)", compute,
+                     kind=kind, saves=("x", "out"), tex=tex)  # fmt: skip
 
 
 def _rows(x, axes):
@@ -205,23 +177,19 @@ median = _chosen("median", _lower_median, "median(x, axes)")
 nanmedian = _chosen("nanmedian", _lower_nanmedian, "nanmedian(x, axes)")
 largest = _extreme("max", np.maximum, "amax(x, axes)")
 smallest = _extreme("min", np.minimum, "amin(x, axes)")
-amax = _extreme("amax", np.maximum, "amax(x, axes)", nan=False)
+amax = _extreme("amax", np.maximum, "amax(x, axes)", nan=False, kind=Extreme)
 amin = _extreme("amin", np.minimum, "amin(x, axes)", nan=False)
 
 
-def _shape_truth(prim, args, params):
-    return shape_reduction(prim, args, params)[0], np.dtype(bool)
-
-
-all_ = nondifferentiable(
-    "all", lambda x, *, axes, keepdims: np.logical_and.reduce(x, axis=axes, keepdims=keepdims),
-    ("x",), batch=batch_reduction, shape=_shape_truth,
-    tex="all(x, axes)",
-)  # fmt: skip
-any_ = nondifferentiable(
-    "any", lambda x, *, axes, keepdims: np.logical_or.reduce(x, axis=axes, keepdims=keepdims),
-    ("x",), batch=batch_reduction, shape=_shape_truth,
+any_ = question(
+    "any", "amax(x != 0, axes)",
+    lambda x, *, axes, keepdims: np.logical_or.reduce(x, axis=axes, keepdims=keepdims),
     tex="any(x, axes)",
+)  # fmt: skip
+all_ = question(
+    "all", "not amax(x == 0, axes)",
+    lambda x, *, axes, keepdims: np.logical_and.reduce(x, axis=axes, keepdims=keepdims),
+    tex="all(x, axes)",
 )  # fmt: skip
 
 
@@ -234,18 +202,10 @@ def _arg_extreme(x, *, axis, largest, keepdims):
     return (np.argmax if largest else np.argmin)(x.astype(np.float32), axis, keepdims=keepdims)
 
 
-def _batch_arg(prim, tensors, axes, params):
-    x = move_batch(tensors[0], axes[0])
-    return arg_extreme(x, **{**params, "axis": params["axis"] + 1}), 0
-
-
-def _shape_arg(prim, args, params):
-    row = {"axes": (params["axis"],), "keepdims": params["keepdims"]}
-    return shape_reduction(prim, args, row)[0], np.dtype(np.int64)
-
-
-arg_extreme = nondifferentiable(
-    "arg_extreme", _arg_extreme, ("x",), batch=_batch_arg, shape=_shape_arg,
+arg_extreme = places(
+    "arg_extreme", lambda largest:
+    f"amin(place if (x == {'amax' if largest else 'amin'}(x, axis)) | (x != x) else n, axis)",
+    _arg_extreme, params=("largest",),
     tex=lambda largest, **rest: "argmax(x, axis)" if largest else "argmin(x, axis)",
 )  # fmt: skip
 
@@ -407,33 +367,5 @@ def _norm2(x, *, axes, keepdims):
     return in_order(np.sqrt(total(square, axes, keepdims)))
 
 
-def _direction(x, out, axes, keepdims):
-    """x / |x|, and 0 where x is."""
-    size = keep_axes(out, shape_of(x), axes, keepdims)
-    size = cast(size, to=element_type(x), origin=element_type(size))
-    zero = size == 0
-    if not isinstance(size, TensorBase) and size.dtype.kind == "f":  # without a look at each of x
-        return x / np.where(zero, x.dtype.type(np.inf), size)
-    quotient = x / size
-    return select(zero, zeros_like(quotient), quotient)
-
-
-def _norm2_back(g, x, out, axes, keepdims):
-    g = spread(g, shape_of(x), axes, keepdims)
-    if element_type(x).kind == "c":
-        g = cast(g, to=element_type(x), origin=element_type(g))
-    return g * _direction(x, out, axes, keepdims)
-
-
-def _norm2_tangent(tangents, primals, out, params):
-    (t,), (x,) = tangents, primals
-    along = t * conj(_direction(x, out, **params))
-    return reduce_sum(real(along) if element_type(along).kind == "c" else along, **params)
-
-
-norm2 = Primitive(
-    "linalg_vector_norm", _norm2, ("x",), vjp={"x": _norm2_back}, jvp=_norm2_tangent,
-    batch=batch_reduction, tex="norm(x, axes)",
-)  # fmt: skip
-
-mean.kind = "linear"
+norm2 = reduction("linalg_vector_norm", "root(sum(x * x, axes))", _norm2, saves=("x", "out"),
+                  tex="norm(x, axes)")  # fmt: skip

@@ -13,13 +13,12 @@ import numpy as np
 from ..core.handle import element_type, shape_of
 from . import arithmetic as a
 from . import functions as f
-from .base import conj, reduce_sum, reshape
+from .base import conj, reshape
 from .contraction import linear_map, linear_product, matmul
 from .convolution import convolution, transposed_convolution
 from .indexing import scatter_extreme
-from .network import log_softmax, mse, softmax
 from .pooling import max_pick, max_place, max_pool
-from .reductions import amax, amin, largest, mean, median, nanmedian, norm2, smallest, variance
+from .reductions import amax, amin, largest, median, nanmedian, smallest
 from .solutions import inv, solve
 
 __all__ = ["LOCALLY_LINEAR", "cauchy", "plus", "riccati", "scaled"]
@@ -167,7 +166,7 @@ def _log(args, out, n, params):
     return y[1:]
 
 
-f.exp.taylor, f.log.taylor = _exp, _log
+f.exp.taylor = _exp
 
 
 # --- slopes that are polynomials of the value: y' = u·x' with u = c_0 + c_1·y + c_2·y² ------------
@@ -176,7 +175,7 @@ f.exp.taylor, f.log.taylor = _exp, _log
 @cache
 def riccati(prim):
     """The recurrence of a fused operator whose rule is such a slope; None if it is not."""
-    if tuple(prim.saves.items()) != (("x", ("out",)),) or prim.params:
+    if tuple(prim.saves.items()) != (("x", ("out",)),) or prim.params or prim.kind == "general":
         return None
     rule, u = prim.rules[0], {}
     for y in range(-1, 4):
@@ -229,59 +228,17 @@ f.cos.taylor = _cos
 # --- compositions of what is above ----------------------------------------------------------------
 
 
-def _norm(args, out, n, params):
-    (x,) = args
-    mirrored = x
-    if element_type(x[0]).kind == "c":
-        mirrored = [None if c is None else conj(c) for c in x]
-    products = [cauchy(x, mirrored, k) for k in range(n + 1)]
-    if element_type(x[0]).kind == "c":
-        products = [None if p is None else a.real(p) for p in products]
-    sums = [None if p is None else reduce_sum(p, **params) for p in products]
-    return _sqrt([sums], out, n, params)
-
-
 def _absolute(args, out, n, params):
     (x,) = args
     if element_type(x[0]).kind != "c":
         sign = a.sign(x[0])
         return [product(c, sign) for c in x[1:]]
-    return _norm(args, out, n, {"axes": (), "keepdims": False})
+    mirrored = [None if c is None else conj(c) for c in x]
+    products = [cauchy(x, mirrored, k) for k in range(n + 1)]
+    return _sqrt([[None if p is None else a.real(p) for p in products]], out, n, params)
 
 
-def _softmax(args, out, n, params):
-    (x,), axes = args, (params["axis"],)
-    e = [out, *_exp([x], out, n, params)]
-    sums = [None if c is None else reduce_sum(c, axes=axes, keepdims=True) for c in e]
-    return _div([e, sums], out, n, params)
-
-
-def _log_softmax(args, out, n, params):
-    (x,), axes = args, (params["axis"],)
-    e = f.exp(out)
-    e = [e, *_exp([x], e, n, params)]
-    sums = [None if c is None else reduce_sum(c, axes=axes, keepdims=True) for c in e]
-    return [minus(c, s) for c, s in zip(x[1:], _log([sums], None, n, params), strict=True)]
-
-
-def _variance(args, out, n, params):
-    (x,), axes = args, params["axes"]
-    off = [None if c is None else c - mean(c, axes=axes, keepdims=True) for c in x]
-    squares = [cauchy(off, off, k) for k in range(1, n + 1)]
-    shown = {"axes": axes, "keepdims": params["keepdims"]}
-    return [None if s is None else reduce_sum(s, **shown) / params["free"] for s in squares]
-
-
-def _mse(args, out, n, params):
-    off = [minus(x, y) for x, y in zip(*args, strict=True)]
-    axes = tuple(range(len(shape_of(off[0]))))
-    squares = [cauchy(off, off, k) for k in range(1, n + 1)]
-    return [None if s is None else mean(s, axes=axes, keepdims=False) for s in squares]
-
-
-a.absolute.taylor, norm2.taylor = _absolute, _norm
-variance.taylor = _variance
-softmax.taylor, log_softmax.taylor, mse.taylor = _softmax, _log_softmax, _mse
+a.absolute.taylor = _absolute
 
 
 # --- products of tensors, and their inverses ------------------------------------------------------

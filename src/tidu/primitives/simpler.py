@@ -3,7 +3,7 @@
 Each function here takes the operands of a step and gives a symbol that is known already or takes
 fewer steps, or None. A choice with zero on one side (`masked`) goes outwards, so that no product of
 an infinity with a zero is left behind it. Nothing is done to the formula's own value but to leave
-out what changes no digit.
+out what changes no digit: products and quotients are cancelled in derivatives alone.
 """
 
 import math
@@ -14,10 +14,10 @@ from ..program.ir import Variable
 from . import arithmetic as a
 from . import comparison as c
 from . import functions as f
-from .orders import excludes
+from .orders import excludes, says_equal
 
-__all__ = ["SIMPLER", "Symbol", "ZERO", "from_value", "is_number", "joined", "made_by",
-           "settled", "square_of"]  # fmt: skip
+__all__ = ["SIMPLER", "Symbol", "ZERO", "equal_steps", "from_value", "is_number", "joined",
+           "made_by", "of_inverse", "settled", "square_of"]  # fmt: skip
 
 
 class Symbol(Variable):
@@ -73,17 +73,23 @@ def _mul(recorder, x, y):
     for one, other in ((x, y), (y, x)):
         if made_by(one, a.neg):
             return recorder.step(a.neg, [recorder.step(a.mul, [made_by(one, a.neg)[0], other])])
+    if recorder.deriving and (found := _cancelled(recorder, x, y)) is not None:
+        return found
+    product = made_by(x, a.mul)
+    if product is not None and (x.moved or is_number(y) and is_number(product[1])):
+        return recorder.step(a.mul, [product[0], recorder.step(a.mul, [product[1], y])])
+    return _outwards(recorder, x, lambda side: recorder.step(a.mul, [side, y]))
+
+
+def _cancelled(recorder, x, y):
+    """x · y where one is a quotient or exp(z) and the other has its reverse."""
     found = _product_with_quotient(recorder, x, y)
     if found is None and not getattr(x, "moved", False):
         found = _product_with_quotient(recorder, y, x)
-    if found is not None:
-        return found
-    product, other = made_by(x, a.mul), made_by(y, a.mul)
-    if product is not None and (x.moved or is_number(y) and is_number(product[1])):
-        return recorder.step(a.mul, [product[0], recorder.step(a.mul, [product[1], y])])
-    if _opposite(made_by(x, f.exp), made_by(other[0] if other else y, f.exp)):
-        return other[1] if other else 1
-    return _outwards(recorder, x, lambda side: recorder.step(a.mul, [side, y]))
+    other = made_by(y, a.mul)
+    if found is None and _opposite(made_by(x, f.exp), made_by(other[0] if other else y, f.exp)):
+        found = other[1] if other else 1
+    return found
 
 
 def _product_with_quotient(recorder, x, y):
@@ -136,18 +142,14 @@ def square_of(root):
 def _div(recorder, x, y):
     if _is(y, 1):
         return x
-    if x is y:
-        return 1
     for one, k in ((x, 0), (y, 1)):
         if made_by(one, a.neg):
             parts = [x, y]
             parts[k] = made_by(one, a.neg)[0]
             return recorder.step(a.neg, [recorder.step(a.div, parts)])
-    if (rest := _without(recorder, x, y)) is not None:
-        return rest
+    if recorder.deriving and (found := _shortened(recorder, x, y)) is not None:
+        return found
     over, product = made_by(x, a.div), made_by(x, a.mul)
-    if over is not None and (rest := _without(recorder, over[0], y)) is not None:
-        return recorder.step(a.div, [rest, over[1]])
     if over is not None and is_number(over[1]) and not is_number(y):
         return recorder.step(a.div, [over[0], recorder.step(a.mul, [y, over[1]])])
     if product is not None and (x.moved or is_number(y) and _scaled(product)):
@@ -155,6 +157,33 @@ def _div(recorder, x, y):
     return _inverted(recorder, x, y) or _outwards(
         recorder, x, lambda side: recorder.step(a.div, [side, y])
     )
+
+
+def _shortened(recorder, x, y):
+    """x / y without what both have, or as a product with a known 1 / y."""
+    if x is y:
+        return 1
+    if (rest := _without(recorder, x, y)) is not None:
+        return rest
+    over = made_by(x, a.div)
+    if over is not None and (rest := _without(recorder, over[0], y)) is not None:
+        return recorder.step(a.div, [rest, over[1]])
+    if getattr(x, "moved", False) and made_by(y, f.sqrt):
+        return recorder.step(a.mul, [x, recorder.step(f.rsqrt, made_by(y, f.sqrt))])
+    if (power := _power_in(y)) is not None:
+        exponent, number = power
+        turned = recorder.step(f.exp, [recorder.step(a.neg, [exponent])])
+        return recorder.step(a.mul, [x, recorder.step(a.mul, [turned, 1 / number])])
+    return None
+
+
+def _power_in(x):
+    """(exponent, number) of exp(-y) · number: a quotient by that is a product with exp(y)."""
+    product = made_by(x, a.mul)
+    power = made_by(product[0] if product else x, f.exp)
+    if power is None or not made_by(power[0], a.neg) or product and not is_number(product[1]):
+        return None
+    return power[0], product[1] if product else 1
 
 
 def _scaled(product):
@@ -305,44 +334,76 @@ def joined(recorder, x):
     return joined(recorder, recorder.step(a.select, [either, ZERO, inner[2]]))
 
 
+def _other_side(function, sign):
+    """The cosine where the sine is known, circular or hyperbolic, of an inverse: it is positive."""
+
+    def simpler(recorder, x):
+        sine = recorder.shown.get(recorder.known.get((function, id(x))))
+        if sine is None or not recorder.inverse:
+            return None
+        square = recorder.step(a.mul, [sine, sine])
+        return recorder.step(f.sqrt, [recorder.step(sign, [1, square])])
+
+    return simpler
+
+
 SIMPLER = {
     a.reciprocal: lambda recorder, x: recorder.step(a.div, [1, x]),
     a.rsub: lambda recorder, x, y: recorder.step(a.sub, [y, x]),
     a.neg: _neg, a.mul: _mul, a.div: _div, a.add: _add, a.sub: _sub, a.select: _select,
     a.zeros_like: lambda recorder, x: ZERO if x.moved else None,
+    f.cos: _other_side(f.sin, a.sub), f.cosh: _other_side(f.sinh, a.add),
 }  # fmt: skip
 
 
 def from_value(recorder, value):
     """{a step: what it is in terms of the formula's value}: the steps from which the value is made
-    by what can be undone, one side of a choice, and the condition of a choice that gives 0 at 0."""
-    shown, x = {recorder.out: value}, recorder.out
-    while isinstance(x, Symbol) and x.step is not None:
+    by what can be undone, the sides of a choice, and the condition of one that gives 0 at 0."""
+    shown, left = {}, [(recorder.out, value)]
+    while left:
+        x, value = left.pop()
+        if not isinstance(x, Symbol) or x.step is None:
+            continue
+        shown[x] = value
         prim, ins = x.step.prim, x.step.ins
         if prim is a.select:
-            x = _of_choice(recorder, shown, value, *ins)
-        else:
-            x = next((i for i in ins if isinstance(i, Symbol)), None)
-            number = next((i for i in ins if is_number(i)), None)
-            undo = _UNDO.get((prim, ins[0] is x))
-            if undo is None or (number is None and prim is not a.neg):
-                break
-            value = undo(recorder, value, number)
-        if isinstance(x, Symbol) and x.step is not None:
-            shown[x] = value
+            left += [(side, value) for side in ins[1:]]
+            _tell_condition(recorder, shown, value, *ins)
+            continue
+        inner = next((i for i in ins if isinstance(i, Symbol)), None)
+        number = next((i for i in ins if is_number(i)), None)
+        undo = _UNDO.get((prim, ins[0] is inner))
+        if undo is not None and (number is not None or prim is a.neg):
+            left.append((inner, undo(recorder, value, number)))
     return shown
 
 
-def _of_choice(recorder, shown, value, condition, one, other):
-    """The side of a choice between a number and a step that is the value, where it is taken."""
-    if not is_number(one) or not isinstance(other, Symbol):
-        return None
+def _tell_condition(recorder, shown, value, condition, one, other):
+    """Where a choice gives a number on one side, and on the other a step that is never that number
+    there, the value tells which side was taken."""
     asked = condition.step.ins if isinstance(condition, Symbol) and condition.step else ()
-    if len(asked) == 2 and asked[0] is other and is_number(asked[1]):
-        if condition.step.prim.eval(np.float64(one), np.float64(asked[1])):
-            # Where the step is that number the other side is taken: no other step gives it.
-            shown[condition] = recorder.step(c.eq, [value, one])
-    return other
+    if not is_number(one) or len(asked) != 2 or asked[0] is not other or not is_number(asked[1]):
+        return
+    if condition.step.prim.eval(np.float64(one), np.float64(asked[1])):
+        shown[condition] = recorder.step(c.eq, [value, one])
+
+
+def equal_steps(steps):
+    """{a choice that gives a number where x is that number, else x: x}."""
+    choices = [s for s in steps if s.prim is a.select and is_number(s.ins[1])]
+    return {s.outs[0]: s.ins[2] for s in choices if says_equal(s.ins[0], s.ins[2], s.ins[1])}
+
+
+def of_inverse(recorder, t, sent):
+    """What the inverse of a function sends where the function sends this: t / slope."""
+    choice = made_by(sent, a.select)
+    if choice is not None:
+        sides = [of_inverse(recorder, t, side) for side in choice[1:]]
+        return recorder.step(a.select, [choice[0], *sides])
+    base, slope = _split(recorder, sent)
+    if base is not t:
+        raise ValueError("the slope of an inverse must be a product with the cotangent")
+    return recorder.step(a.div, [t, slope])
 
 
 _UNDO = {  # {(what made the value, whether from its first operand): how that is had back}

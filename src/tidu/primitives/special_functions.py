@@ -12,7 +12,7 @@ from ..base.lazy import lazy_module
 from .arithmetic import select, sign, zeros_like
 from .base import HALVES
 from .define import elementwise
-from .functions import exp, lgamma, log, log1p
+from .functions import exp, lgamma, log
 from .fused import fused
 
 __all__ = [
@@ -141,17 +141,12 @@ entr = _function("entr", "-(x * log(x))", torch_name="SpecialEntrBackward0", tex
 # --- two arguments --------------------------------------------------------------------------------
 
 
-def _xlog1py_first(t, x, y):
-    """t·log(1 + y), but 0 where t is 0, or x is 0 and the logarithm is not finite."""
-    term = t * log1p(y)
-    return select((x == 0) & (y <= -1), zeros_like(term), term)
-
-
-xlog1py = elementwise(
-    "xlog1py", _computed(lambda x, y: special.xlog1py(x, y)), x=_xlog1py_first,
-    y=lambda t, x, y: t * (x / (y + 1)), tex="0 if x == 0 else x * log(1 + y)",
+xlog1py = fused(
+    "xlog1py", "(0 if (x == 0) & (y <= -1) else x) * log1p(y)",
+    _computed(lambda x, y: special.xlog1py(x, y)), inputs=("x", "y"),
+    torch_name="SpecialXlog1PyBackward0", tex="0 if x == 0 else x * log(1 + y)",
+    wide=False, computed=False,
 )  # fmt: skip
-xlog1py.torch_name = "SpecialXlog1PyBackward0"
 
 
 def _unknown(name):

@@ -68,7 +68,12 @@ class TaylorLevel(Level):
         """The coefficients 1..n of the output."""
         if isinstance(prim, Fused) and (recurrence := riccati(prim)) is not None:
             return recurrence(series, out, n, params)
-        if isinstance(prim, Fused) and prim.computed:
+        if (
+            isinstance(prim, Fused)
+            and prim.computed
+            and prim.taylor is None
+            and prim.kind != "linear"
+        ):
             made = prim.derivation.run([self._input(s, n + 1) for s in series], params)
             return self.split(made)[1] or [None] * n
         if prim.taylor is LOCALLY_LINEAR or (prim.taylor is None and prim.kind == "linear"):

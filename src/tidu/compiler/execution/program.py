@@ -14,18 +14,20 @@ import numpy as np
 
 from ...primitives import contraction
 from ...program.ir import Variable
-from ..graphs import bodies, passes
-from ..graphs.schedule import SMALL_PRODUCT, Call, Fused, Product, plan, reads_of
-from ..loops import library
+from ..graphs import bodies, layouts, passes
+from ..graphs.schedule import SMALL_PRODUCT, Call, Convolution, Fused, Product, plan, reads_of
+from ..loops import convolution, convolution_results, library
 from ..loops.nests import SHARE
 from ..loops.stops import Stop
 from ..machine import pool
 from .arenas import Arena, arena_for, empty_idle
-from .segments import Segment, filler, written_by
+from .drivers import filler
+from .segments import Segment, written_by
 
 __all__ = ["Memory", "Program", "begin", "view"]
 
 _ALIGN = 64
+_CALLS = Call, Convolution  # steps that are called from Python
 
 
 def begin(graph):
@@ -56,7 +58,8 @@ class Program:
         empty_idle()
         self.recorded, self.targets, self.again = recorded, targets or {}, again
         graph = passes.old_values(passes.run(recorded, varying=varying), self.targets)
-        self.graph = graph = passes.own_memory(graph, recorded, homes)
+        graph = passes.own_memory(graph, recorded, homes)
+        self.graph = graph = graph if varying else layouts.laid_out(graph)
         self.plan = plan(graph, [(graph.outputs[o], graph.inputs[i])
                                  for o, i in self.targets.items()], varying)  # fmt: skip
         self._number_buffers()
@@ -67,7 +70,7 @@ class Program:
         self.numbers = []  # that shared code reads from the table, behind the addresses
         self.order = [slot for slot, _ in self.given] + self.fresh
         again = {self.outputs[i].buffer for i in again if hasattr(self.outputs[i], "buffer")}
-        calls = [step for step in self.plan.steps if isinstance(step, Call)]
+        calls = [step for step in self.plan.steps if isinstance(step, _CALLS)]
         self.called = {self.plan.refs[v].buffer for step in calls for v in reads_of(step)}
         self.held = again & set(self.fresh) - self.called
         self.rest = [slot for slot in self.fresh if slot not in self.held]
@@ -181,14 +184,15 @@ class Program:
         told = [f"recorded:\n{self.recorded}"]
         tell = lambda name, graph: told.append(f"after {name}:\n{graph}")
         passes.run(self.recorded, tell, self.plan.varying)
+        tell("lay out", self.graph)
         return "\n".join(told)
 
     def summary(self):
         """Operations, loops and products counted, and what is called as in eager."""
         steps = self.plan.steps
         loops = sum(isinstance(s, Fused) for s in steps)
-        products = sum(isinstance(s, Product) for s in steps)
-        called = sorted({s.equation.prim.name for s in steps if isinstance(s, Call)})
+        products = sum(type(s) is Product for s in steps)
+        called = sorted({s.equation.prim.name for s in steps if isinstance(s, _CALLS)})
         text = f"{len(self.graph.equations)} operations in {loops} loops, {products} products"
         return text + (f"; as in eager: {', '.join(called)}" if called else "")
 
@@ -201,18 +205,19 @@ class Program:
     # --- code ------------------------------------------------------------------------------
 
     def _build(self):
-        self.many = any(isinstance(step, Call) for step in self.plan.steps)
+        self.many = any(isinstance(step, _CALLS) for step in self.plan.steps)
         self.stops = any(isinstance(step, Stop) for step in self.plan.steps)
         run, ends = [], []  # of each segment, the step that follows it
         for k, step in enumerate([*self.plan.steps, None]):
-            if not isinstance(step, Call) and step is not None:
+            if not isinstance(step, _CALLS) and step is not None:
                 run.append(step)
                 continue
             if run:
                 self.segments.append(Segment(self, run))
                 ends.append(k)
             if step is not None:
-                self.segments.append(_CallStep(self, step.equation))
+                kind = _ConvolutionStep if isinstance(step, Convolution) else _CallStep
+                self.segments.append(kind(self, step))
                 ends.append(k + 1)
             run = []
         self._note_last_uses(ends)
@@ -339,15 +344,17 @@ def view(array, ref):
 class _CallStep:
     """One operation by its own function."""
 
-    def __init__(self, program, equation):
-        self.equation = equation
+    def __init__(self, program, step):
+        self.equation = equation = step.equation
         self.refs = [program.plan.refs[i] if isinstance(i, Variable) else i for i in equation.ins]
         self.slots = [program.slot[o] for o in equation.outs]
         bodies.prepare(equation, partial(Program, varying=program.plan.varying))
 
+    def operands(self, memory):
+        return [view(memory.arrays[r.buffer], r) if hasattr(r, "buffer") else r for r in self.refs]
+
     def run(self, memory):
-        e = self.equation
-        ins = [view(memory.arrays[r.buffer], r) if hasattr(r, "buffer") else r for r in self.refs]
+        e, ins = self.equation, self.operands(memory)
         ins = [i[()] if isinstance(i, np.ndarray) and not i.ndim else i for i in ins]
         out = e.prim.eval(*ins, **e.params)
         for slot, v, part in zip(self.slots, e.outs, out if out.__class__ is tuple else (out,),
@@ -358,3 +365,29 @@ class _CallStep:
             if array.base is not None and any(np.may_share_memory(array, i) for i in ins):
                 array = array.copy()
             memory.put(slot, array)
+
+
+class _ConvolutionStep(_CallStep):
+    """A convolution that goes on with each part of its results."""
+
+    def __init__(self, program, step):
+        super().__init__(program, step)
+        self.out = program.plan.refs[step.out]
+        text, module, places, numbers = convolution_results.emit(program.plan, step)
+        program.texts.append("\n".join([*module, text]))
+        self.code = convolution_results.load(text, module)
+        self.place = len(program.blank) + len(program.numbers)
+        program.numbers += [*[n for place in places for n in place], *numbers]
+
+    def run(self, memory):
+        e, ins, table = self.equation, self.operands(memory), memory.table
+        table.base[0] = (
+            table.ctypes.data + table.itemsize * self.place
+        )  # its list, see `nests.LIST`
+        results = convolution_results.Continued(
+            view(memory.arrays[self.out.buffer], self.out), *self.code, table
+        )
+        transposed = e.prim.name == "transposed_convolution"
+        if convolution.into(results, transposed, *ins, **e.params) is None:
+            results.y[...] = e.prim.eval(*ins, **e.params)
+            results.finish()

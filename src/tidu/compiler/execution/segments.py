@@ -11,8 +11,9 @@ from ..loops.pointwise import lowered_equations
 from ..loops.stops import Stop
 from ..machine import kernels, native, pool, shared_code
 from ..machine.code import BYTES, kind_of
+from .drivers import DECLARED, Call, driver, run
 
-__all__ = ["Segment", "filler", "written_by"]
+__all__ = ["Segment", "written_by"]
 
 # Elements from which other Python threads may run meanwhile: less is a fraction of the time after
 # which the interpreter lets them in anyway, and can take the fast path of `quick.py`.
@@ -67,10 +68,10 @@ class Segment:
             orders.update(entry_all=program.fresh, entry_rest=program.rest)
         declared, after = stops.raising(self.stops) if self.stops else ({}, [])
         self.module.update(declared)
-        drivers = [_driver(release, order, name, after) for name, order in orders.items()]
+        drivers = [driver(release, order, name, after) for name, order in orders.items()]
         functions = [text.replace(epilogues.NAME, f"@{name}_then").replace("@body(", f"@{name}(", 1)
                      for text, name in self.functions.items()]  # fmt: skip
-        parts = [_ENTRY, *self.module, *functions, _run(self.calls), *drivers]
+        parts = [DECLARED, *self.module, *functions, run(self.calls), *drivers]
         return "\n".join(parts), list(orders)
 
     def _add(self, program, written, label):
@@ -85,24 +86,19 @@ class Segment:
         first, places = len(program.blank) + len(program.numbers), f"%places{len(self.calls)}"
         program.numbers += [n for place in written.places for n in place]
         program.numbers += written.numbers
-        self.calls += [f"  {places} = getelementptr i64, ptr %table, i64 {first}",
-                       f"  store ptr {places}, ptr %list",
-                       *self._call(program, name, written)]  # fmt: skip
-
-    def _call(self, program, name, written):
         units, chunk = written.units, _chunk(written)
         if not program.plan.varying:
-            if chunk is None:
-                return [f"  call void @{name}(ptr %table, i64 0, i64 {units})"]
-            share = f"i64 {units}, i64 {chunk}"
-            return [f"  call void @{pool.SHARE}(ptr @{name}, ptr %table, {share})"]
-        lines, k = [], len(self.calls)
+            self.calls.append(Call(name, first, units, chunk))
+            return
+        self.calls += [f"  {places} = getelementptr i64, ptr %table, i64 {first}",
+                       f"  store ptr {places}, ptr %list"]  # fmt: skip
+        k = len(self.calls)
         for what, n in (("units", units), ("chunk", max(units, 1) if chunk is None else chunk)):
             word = f"%{what}{k}"
-            lines += [f"  {word}p = getelementptr i64, ptr %table, i64 {_word(program, n)}",
-                      f"  {word} = load i64, ptr {word}p"]  # fmt: skip
+            self.calls += [f"  {word}p = getelementptr i64, ptr %table, i64 {_word(program, n)}",
+                           f"  {word} = load i64, ptr {word}p"]  # fmt: skip
         share = f"i64 %units{k}, i64 %chunk{k}"
-        return [*lines, f"  call void @{pool.SHARE}(ptr @{name}, ptr %table, {share})"]
+        self.calls.append(f"  call void @{pool.SHARE}(ptr @{name}, ptr %table, {share})")
 
     def run(self, memory):
         self.kernel(memory.table)
@@ -183,15 +179,6 @@ def _read_elsewhere(made, step):
     return any(made.refs[v].buffer == own for v in outside)
 
 
-_ENTRY = f"""
-declare ptr @PyEval_SaveThread()
-declare void @PyEval_RestoreThread(ptr)
-declare void @Py_IncRef(ptr)
-declare void @{pool.SHARE}(ptr, ptr, i64, i64)
-@_Py_NoneStruct = external global i8
-"""
-
-
 def _word(program, number):
     """The word of the table where a number is put."""
     program.numbers.append(number)
@@ -209,66 +196,6 @@ def _chunk(written):
     chunk = max(chunk, -(-units // 64))
     step = 64 if each == 1 else written.step
     return -(-chunk // step) * step
-
-
-def _run(calls):
-    """All steps, on a table; {0, 0} if nothing stops it."""
-    lines = ["define internal { i64, i64 } @run(ptr %table) noinline {", "entry:",
-             f"  %list = getelementptr i64, ptr %table, i64 {nests.LIST}"]  # fmt: skip
-    return "\n".join([*lines, *calls, "  ret { i64, i64 } zeroinitializer", "}"])
-
-
-def filler(slots):
-    """``fill(table, *arrays)``: the addresses of the arrays into these slots."""
-    text = "\n".join([_ENTRY, _driver(False, slots, "entry")])
-    (address,) = native.load(text, ["entry"], plain=True)
-    return kernels.function_at(address)
-
-
-def _driver(release, slots, name, after=None):
-    """The built-in function of a table and the arrays whose addresses go into these slots; then it
-    runs the steps, and does what is to be done `after` them (None: it does not). `release`: whether
-    other Python threads may run meanwhile, or the word of the table that says so."""
-    header = object.__basicsize__
-    lines = [
-        f"define ptr @{name}(ptr %self, ptr %argv, i64 %count) {{", "entry:",
-        "  %object = load ptr, ptr %argv",
-        f"  %field = getelementptr i8, ptr %object, i64 {header}",
-        "  %table = load ptr, ptr %field",
-    ]  # fmt: skip
-    for k, slot in enumerate(slots):
-        lines += [
-            f"  %p{k} = getelementptr ptr, ptr %argv, i64 {k + 1}",
-            f"  %o{k} = load ptr, ptr %p{k}",
-            f"  %f{k} = getelementptr i8, ptr %o{k}, i64 {header}",
-            f"  %d{k} = load ptr, ptr %f{k}",
-            f"  %t{k} = getelementptr ptr, ptr %table, i64 {slot}",
-            f"  store ptr %d{k}, ptr %t{k}",
-        ]
-    run = [] if after is None else ["  %result = call { i64, i64 } @run(ptr %table)"]
-    free = ["  %state = call ptr @PyEval_SaveThread()", *run,
-            "  call void @PyEval_RestoreThread(ptr %state)"]  # fmt: skip
-    if isinstance(release, bool):
-        lines += free if release else run
-    else:
-        lines += _chosen(release, free, run)
-    lines += after or []
-    lines += ["  call void @Py_IncRef(ptr @_Py_NoneStruct)", "  ret ptr @_Py_NoneStruct", "}"]
-    return "\n".join(lines)
-
-
-def _chosen(word, free, kept):
-    """Either lines, which both compute %result, by a word of the table."""
-    renamed = [line.replace("%result", "%kept") for line in kept]
-    free = [line.replace("%result", "%freed") for line in free]
-    return [
-        f"  %releasep = getelementptr i64, ptr %table, i64 {word}",
-        "  %release = load i64, ptr %releasep",
-        "  %releases = icmp ne i64 %release, 0",
-        "  br i1 %releases, label %free, label %locked",
-        "free:", *free, "  br label %ran", "locked:", *renamed, "  br label %ran", "ran:",
-        "  %result = phi { i64, i64 } [%freed, %free], [%kept, %locked]",
-    ]  # fmt: skip
 
 
 def _nests(program, step):

@@ -9,9 +9,8 @@ import math
 import numpy as np
 
 from ...core.handle import element_type, shape_of
-from ...primitives import base, comparison, contraction, losses, network, reductions
-from ...primitives.arithmetic import select
-from ...primitives.functions import exp, log, sqrt
+from ...primitives import base, contraction, losses, network, reductions
+from ...primitives.functions import sqrt
 from ...primitives.normalization import normalize
 from ...primitives.structural import concatenate, roll, slice_
 from ...program.ir import Equation, Graph, Variable
@@ -26,31 +25,6 @@ __all__ = ["expanded"]
 def _mean(x, *, axes, keepdims):
     n = math.prod(shape_of(x)[a] for a in axes)
     return base.reduce_sum(x, axes=axes, keepdims=keepdims) / (n or math.nan)
-
-
-def _mse(x, y):
-    off = x - y
-    axes = tuple(range(len(shape_of(off))))
-    return _mean(off * off, axes=axes, keepdims=False)
-
-
-def _softmax(x, *, axis):
-    e = exp(x - reductions.largest(x, axes=(axis,), keepdims=True))
-    return e / base.reduce_sum(e, axes=(axis,), keepdims=True)
-
-
-def _log_softmax(x, *, axis):
-    off = x - reductions.largest(x, axes=(axis,), keepdims=True)
-    return off - log(base.reduce_sum(exp(off), axes=(axis,), keepdims=True))
-
-
-def _norm2(x, *, axes, keepdims):
-    return sqrt(base.reduce_sum(x * x, axes=axes, keepdims=keepdims))
-
-
-def _variance(x, *, axes, keepdims, free):
-    off = x - _mean(x, axes=axes, keepdims=True)
-    return base.reduce_sum(off**2, axes=axes, keepdims=keepdims) / free
 
 
 def _normalize(x, *affine, axes, eps, centred, scaled, shifted):
@@ -85,11 +59,14 @@ def _bytes(x):
     return base.cast(truth, to=_BYTE, origin=_BOOL)
 
 
-def _truth(prim, reduce):
-    def define(x, **axes):
-        if kind_of(element_type(x)) is None:
-            return prim(x, **axes)
-        return reduce(_bytes(x), **axes) > 0
+def _by_formula(prim):
+    """A fused operator over axes as the steps of its formula."""
+
+    def define(*args, **params):
+        if any(kind_of(element_type(x)) is None for x in args):
+            return prim(*args, **params)
+        args = [_bytes(x) if element_type(x) == _BOOL else x for x in args]
+        return prim.derivation.run(args, params, defined=DEFINITIONS)
 
     return define
 
@@ -101,22 +78,6 @@ def _extreme(prim):
         return prim(_bytes(x), **axes) > 0 if element_type(x) == _BOOL else prim(x, **axes)
 
     return define
-
-
-def _arg_extreme(x, *, axis, largest, keepdims):
-    """The first place that holds the extreme, NaN before all numbers."""
-    origin, shape = element_type(x), tuple(shape_of(x))
-    if kind_of(origin) is None or not shape:
-        return reductions.arg_extreme(x, axis=axis, largest=largest, keepdims=keepdims)
-    x = _bytes(x) if origin == _BOOL else x
-    axis %= len(shape)
-    top = (reductions.largest if largest else reductions.smallest)(x, axes=(axis,), keepdims=True)
-    hit = x == top
-    if origin.kind == "f":
-        hit = comparison.bitwise_or(hit, comparison.isnan(x))
-    places = np.arange(shape[axis]).reshape([-1 if a == axis else 1 for a in range(len(shape))])
-    found = select(hit, places, np.array(shape[axis], _INDEX))
-    return reductions.smallest(found, axes=(axis,), keepdims=keepdims)
 
 
 def _roll(x, *, shifts, axes):
@@ -132,27 +93,31 @@ def _roll(x, *, shifts, axes):
 
 
 DEFINITIONS = {
-    reductions.all_: _truth(reductions.all_, reductions.smallest),
-    reductions.any_: _truth(reductions.any_, reductions.largest),
+    **{
+        prim: _by_formula(prim)
+        for prim in (
+            reductions.all_,
+            reductions.any_,
+            reductions.mean,
+            reductions.norm2,
+            reductions.variance,
+            network.softmax,
+            network.log_softmax,
+            network.mse,
+        )
+    },
     **{
         prim: _extreme(prim)
         for prim in (reductions.largest, reductions.smallest, reductions.amax, reductions.amin)
     },
-    reductions.arg_extreme: _arg_extreme,
     **indexed.DEFINITIONS,
     losses.nll: nll,
     losses.nll_back: nll_back,
     roll: _roll,
-    reductions.mean: _mean,
-    network.mse: _mse,
     contraction.linear_map: lambda x, w, b: contraction.linear_product.definition(x, w) + b,
     contraction.linear_product: contraction.linear_product.definition,
     contraction.mv: contraction.mv.definition,
     contraction.matmul: _matmul,
-    network.softmax: _softmax,
-    network.log_softmax: _log_softmax,
-    reductions.norm2: _norm2,
-    reductions.variance: _variance,
     normalize: _normalize,
 }
 NARROW = {"float16", "bfloat16", "complex64", "complex128"}

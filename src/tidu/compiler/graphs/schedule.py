@@ -9,21 +9,27 @@ import math
 from collections import Counter
 
 from ...primitives import contraction
+from ...primitives.arithmetic import add
+from ...primitives.convolution import convolution, transposed_convolution
 from ...primitives.structural import barrier, clone
 from ...program.ir import Equation, Variable
 from ...transforms.draws import random_draw
 from ..loops import blocked, indexed, library, scans, tiles
+from ..loops import convolution_products as products
+from ..loops.convolution import serves as convolves
+from ..loops.convolution_results import flat
 from ..loops.elements import lowers
 from ..loops.layout import VIEWS, Ref, view_of
 from ..loops.stops import Stop, stop
 from ..machine.code import kind_of
 from .components import parted
 from .costs import before_functions, plain
+from .layouts import ordered
 from .moves import moved
 from .reshapes import REDUCTIONS, kept
 from .sinking import held_back
 
-__all__ = ["Fused", "Call", "Indexed", "Plan", "Product", "Scan", "plan", "reads_of"]
+__all__ = ["Call", "Convolution", "Fused", "Indexed", "Plan", "Product", "Scan", "plan", "reads_of"]
 
 SMALL_PRODUCT = 1 << 15  # multiplications up to which a loop nest beats the call of a library
 SMALLEST_PRODUCT = 1 << 10  # the same for each matrix of a stack
@@ -49,6 +55,10 @@ class Product:
     def __init__(self, equation):
         self.equation, (self.out,) = equation, equation.outs
         self.equations, self.inside = [], set()
+
+
+class Convolution(Product):
+    """A convolution, or its transpose, and its epilogue."""
 
 
 class Scan:
@@ -78,6 +88,7 @@ class Plan:
 
     def __init__(self, graph, targets=(), varying=False):
         self.graph, self.steps, self.refs, self.varying = graph, [], {}, varying
+        self.waiting = {}  # result of a convolution -> its equation, until something reads it
         self.ready = {}  # variable -> twice the index of the step that computes it, +1 if reduced
         self.buffers = []  # (variable that owns it, elements, NumPy type)
         self.held_back = held_back(graph)
@@ -91,7 +102,8 @@ class Plan:
 
 def _told(step):
     if isinstance(step, Product):
-        lines = [f"product {_equation(step.equation)}"]
+        kind = "call" if isinstance(step, Convolution) else "product"
+        lines = [f"{kind} {_equation(step.equation)}"]
         return "\n".join(lines + [f"     {_equation(e)}" for e in step.equations])
     if isinstance(step, Call):
         return f"call {_equation(step.equation)}"
@@ -125,6 +137,9 @@ def plan(graph, targets=(), varying=False):
     for e in graph.equations:
         if e not in later:
             _place(made, e)
+    for out in list(made.waiting):
+        _convolution(made, out)
+    made.steps = [_plain_call(step) for step in made.steps]
     _materialise(made)
     _write_back(made, targets)
     _in_one_place(made)
@@ -147,14 +162,19 @@ def _elements_of(graph, targets):
 
 
 def _own(made, v):
-    """A buffer for the variable, dense."""
+    """A buffer for the variable, dense, its axes in the order that was chosen for it."""
     made.buffers.append((v, math.prod(v.shape), v.element_type))
-    made.refs[v] = Ref(len(made.buffers) - 1, v.shape, v.element_type)
+    order = made.graph.orders.get(v)
+    strides = None if order is None else ordered(v.shape, order)
+    made.refs[v] = Ref(len(made.buffers) - 1, v.shape, v.element_type, strides)
     return made.refs[v]
 
 
 def _place(made, e):
     ins = [i for i in e.ins if isinstance(i, Variable)]
+    for v in _read_with(made, e):
+        if v in made.waiting:
+            _convolution(made, v)
     if e.prim is stop:
         return _stop(made, e)
     if not e.outs:
@@ -176,7 +196,16 @@ def _place(made, e):
         return _scan(made, e)
     if indexed.lowers(e):
         return _indexed(made, e)
+    if _goes_on(made, e):
+        made.waiting[out] = e
+        return None
     return _call(made, e)
+
+
+def _read_with(made, e):
+    """What an equation reads, and those that were held back for it."""
+    together = [*made.held_back.get(e, ()), e]
+    return [i for one in together for i in one.ins if isinstance(i, Variable)]
 
 
 def _viewed(made, e, source):
@@ -209,7 +238,7 @@ def _ready(made, ins):
 def _elementwise(made, e, ins, shape):
     together = [*made.held_back.get(e, ()), e]
     own = {one.outs[0] for one in together}
-    ins = [i for one in together for i in one.ins if isinstance(i, Variable) and i not in own]
+    ins = [i for i in _read_with(made, e) if i not in own]
     k, ready = _product_of(made, together, shape, ins), 1
     if k is None:
         k, ready = _joinable(made, shape, _ready(made, ins), ins), 0
@@ -226,9 +255,16 @@ def _product_of(made, together, shape, ins):
     """The product whose elements these equations go on with, all else being ready before it."""
     k = _ready(made, ins) >> 1
     step = made.steps[k] if k >= 0 and not made.varying else None
-    if getattr(step, "out", None) is None or step.out.shape != tuple(shape) or len(shape) != 2:
+    if getattr(step, "out", None) is None or step.out.shape != tuple(shape):
         return None
-    serves = tiles.serves(step) if isinstance(step, Fused) else _with_tiles(made, step, together)
+    if isinstance(step, Convolution):
+        serves = _with_planes(made, step, together, ins)
+    elif len(shape) != 2:
+        return None
+    elif isinstance(step, Fused):
+        serves = tiles.serves(step)
+    else:
+        serves = _with_tiles(made, step, together)
     if not serves or together[-1] in made.written:
         return None  # updates of large arrays are fastest from their first element to the last
     inside = {step.out, *step.inside}
@@ -242,6 +278,18 @@ def _with_tiles(made, step, together):
     ends = out in made.kept and out not in made.before_functions
     deep = step.equation.ins[0].shape[-1] >= DEEP_PRODUCT
     return blocked.serves() and deep and ends and all(map(plain, together))
+
+
+def _with_planes(made, step, together, ins):
+    """Whether these are worth doing with each part of a convolution: what is plain, does not go on
+    into what is not, lies plane by plane, and reads nothing else that lies unevenly in a plane."""
+    (out,) = together[-1].outs
+    if out in made.before_functions or not all(map(plain, together)):
+        return False
+    if any(v in made.graph.orders for e in together for v in e.outs):
+        return False
+    refs = [made.refs[i] for i in ins if i in made.refs]
+    return all(flat(ref, step.out.shape) is not None for ref in refs)
 
 
 def _joinable(made, shape, at, ins):
@@ -278,6 +326,25 @@ def _product(made, e, x, y):
     for v in (x, y):
         if v not in made.refs:
             _own(made, v)
+    home, by = _own(made, out), len(out.shape) - 2
+    if made.graph.orders.get(out, (by + 1,))[-1] == by:
+        x, y, out = [_turned(made, v) for v in (y, x, out)]
+    _multiply(made, e, x, y, out)
+    made.refs[e.outs[0]], made.ready[e.outs[0]] = home, made.ready[out]
+
+
+def _turned(made, v):
+    """The matrices of a stack with rows and columns exchanged."""
+    *lead, rows, columns = range(len(v.shape))
+    axes = (*lead, columns, rows)
+    found = Variable(f"{v.name}_turned", [v.shape[a] for a in axes], v.element_type)
+    ref = made.refs[v]
+    made.refs[found] = ref.with_(found.shape, [ref.strides[a] for a in axes])
+    made.ready[found] = made.ready.get(v, -1) | 1
+    return found
+
+
+def _multiply(made, e, x, y, out):
     lead = out.shape[:-2]
     m, n, k = out.shape[-2], out.shape[-1], x.shape[-1]
     rx, ry = made.refs[x], made.refs[y]
@@ -295,14 +362,57 @@ def _product(made, e, x, y):
     elif math.prod(lead) > 1 and m * n * k <= TILED_PRODUCT and tiles.serves(step):
         large = False
     if large and not library.available():
-        return _call(made, e)
-    if large:
+        made.steps.append(Call(e))
+    elif large:
         x, y = [v if library.readable(made.refs[v]) else _copy_step(made, v, None) for v in (x, y)]
-        made.steps.append(Product(Equation(e.prim, [x, y], e.outs, e.params)))
+        made.steps.append(Product(Equation(e.prim, [x, y], [out], e.params)))
     else:
         made.steps.append(step)
-    _own(made, out)
     made.ready[out] = 2 * (len(made.steps) - 1) + 1
+
+
+def _goes_on(made, e):
+    """Whether it is a convolution by loops of our own, which go on with its results."""
+    if made.varying or e.prim not in (convolution, transposed_convolution):
+        return False
+    x, w = e.ins[:2]
+    size = x.shape[2:] if e.prim is transposed_convolution else e.outs[0].shape[2:]
+    return x.element_type.char in "fd" and convolves(x.shape[0], w.shape, size)
+
+
+def _convolution(made, out):
+    """As late as may be: what goes on with it may need what was computed after its operands."""
+    e = made.waiting.pop(out)
+    for v in e.ins:
+        if v not in made.refs:
+            _own(made, v)
+    stride, padding, groups = [e.params[name] for name in ("stride", "padding", "groups")]
+    biased = len(e.ins) == 3
+    apart = biased and products.serves(e.ins[1].shape, stride, padding, groups, e.ins[2])
+    made.steps.append(_bias_apart(made, e) if apart else Convolution(e))
+    _own(made, made.steps[-1].out)
+    made.ready[out] = 2 * len(made.steps) - 1
+
+
+def _bias_apart(made, e):
+    """A plain product, to whose results the bias is added with all else that goes on with them."""
+    (x, w, bias), (out,) = e.ins, e.outs
+    bare = Variable(f"{out.name}_bare", out.shape, out.element_type)
+    upright = Variable(f"{bias.name}_upright", (*bias.shape, *(1,) * len(out.shape[2:])),
+                       bias.element_type)  # fmt: skip
+    ref = made.refs[bias]
+    made.refs[upright] = ref.with_(upright.shape, (*ref.strides, *(0,) * len(out.shape[2:])))
+    made.ready[upright] = made.ready[bias]
+    step = Convolution(Equation(e.prim, [x, w], [bare], e.params))
+    step.equations.append(Equation(add, [bare, upright], [out], {}))
+    step.inside.add(out)
+    return step
+
+
+def _plain_call(step):
+    """A convolution with which nothing goes on."""
+    alone = isinstance(step, Convolution) and not step.equations
+    return Call(step.equation) if alone else step
 
 
 def _scan(made, e):
@@ -417,7 +527,8 @@ def _written_at_once(made, out, target, reads, alone):
     ):
         return False
     for at, later in enumerate(made.steps[k // 2 + 1 :], k // 2 + 1):
-        free = not isinstance(later, Call) or later.equation.prim is random_draw
+        called = isinstance(later, (Call, Convolution))
+        free = not called or later.equation.prim is random_draw
         if isinstance(later, Stop) or not free:
             return False  # nothing is written before all that may be an error is done
         if any(made.refs[v].buffer == ref.buffer for v in reads[at]):
@@ -446,7 +557,8 @@ def _in_one_place(made):
         if isinstance(step, Product) and made.refs[step.out].buffer not in read:
             for v in [v for e in step.equations for v in e.outs]:
                 ref = made.refs.get(v)
-                if ref is not None and made.buffers[ref.buffer][0] is v and _alike(v, step.out):
+                own = ref is not None and ref.dense and made.buffers[ref.buffer][0] is v
+                if own and _alike(v, step.out):
                     made.refs[step.out] = ref
                     break
 

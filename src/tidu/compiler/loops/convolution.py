@@ -14,11 +14,23 @@ from ..machine.code import kind_of
 from ..machine.pool import ensure
 from . import convolution_products as products
 from . import winograd
-from .convolution_code import correlate, lanes_of, weigh
+from .convolution_code import correlate, weigh
 from .convolution_plan import Plan, forward_axis, transposed_axes
-from .convolution_sizes import LINE, SHARES, SUMS, kernel_of, scratch, strides_of, tile_of, up, wide
+from .convolution_results import Results
+from .convolution_sizes import (
+    LINE,
+    SHARES,
+    SUMS,
+    kernel_of,
+    lanes_of,
+    scratch,
+    strides_of,
+    tile_of,
+    up,
+    wide,
+)
 
-__all__ = ["convolve", "input_gradient", "weight_gradient"]
+__all__ = ["convolve", "input_gradient", "into", "serves", "weight_gradient"]
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 LEAST = 1 << 16  # multiplications below which the tables cost more than they gain
@@ -81,7 +93,7 @@ class _Job:
             plan.y_step,
         )  # fmt: skip
 
-    def run(self, x, w, bias, y):
+    def run(self, x, w, bias, y, after):
         """`w` is (groups, output channels, input channels, *elements of the kernel)."""
         groups, count, inner = w.shape[0], w.shape[1], w.shape[2:]
         packed = np.zeros((groups, self.blocks, *inner, self.rows), w.dtype)
@@ -97,7 +109,7 @@ class _Job:
         ensure()  # the plan may be older than this process
         self.kernel(
             y, x, packed, bias if self.biased else y, self.offsets, plan.rows_in, plan.rows_out,
-            plan.bands, room, flags, threads, *self.numbers, self.units,
+            plan.bands, room, flags, threads, *self.numbers, *after, self.units,
         )  # fmt: skip
 
 
@@ -111,32 +123,54 @@ def _band(axes, fan_in, fan_out):
     return max(1, min(axes[0].out, by_input, _FLAT // row, _OUTPUT // (fan_out * row)))
 
 
-def convolve(x, w, bias, stride, pads, dilation, groups, out):
-    """(N, C, *in) * (K, C / groups, *kernel) -> (N, K, *out)."""
-    if prod(w.shape) * x.shape[0] * prod(out) < LEAST or not _usable(x, w, bias):
+def serves(count, weight, size):
+    """Whether generated loops are worth it: images, the weight's shape, lengths of a plane."""
+    return prod(weight) * count * prod(size) >= LEAST
+
+
+def into(results, transposed, x, w, bias=None, *, stride, padding, dilation, groups, size):
+    """A convolution, or a transposed one, as the primitives have it: its results, or None."""
+    if transposed:
+        return input_gradient(x, w, bias, stride, padding, dilation, groups, size, results)
+    pads = [(p, p) for p in padding]
+    return convolve(x, w, bias, stride, pads, dilation, groups, size, results)
+
+
+def convolve(x, w, bias, stride, pads, dilation, groups, out, results=None):
+    """(N, C, *in) * (K, C / groups, *kernel) -> (N, K, *out), in `results` where those are given:
+    what is to be done with them is done then."""
+    if not (serves(len(x), w.shape, out) and _usable(x, w, bias)) or prod(out) < FEW:
         return None
-    if prod(out) < FEW:
-        return None
+    shape = x.shape[0], w.shape[0], *out
+    results = Results(np.empty(shape, x.dtype)) if results is None else results
     before = tuple([p for p, _ in pads])
     if products.serves(w.shape, stride, before, groups, bias) and out == x.shape[2:]:
-        return products.convolve(x, w, bias, groups)
+        products.convolve(x, w, bias, groups, results)
+        return results.y
+
+    def directly(x, results):
+        _convolve(x, w, bias, stride, before, dilation, groups, results)
+
     if winograd.serves(x, w.shape[0], out, w.shape[2:], stride, dilation, groups):
         parted = w.reshape(groups, -1, *w.shape[1:])
-        y, broken = winograd.convolve(x, parted, bias, before, groups, out)
-        return _mended(y, broken, lambda: _convolve(
-            x[broken], w, bias, stride, before, dilation, groups, out))  # fmt: skip
-    return _convolve(x, w, bias, stride, before, dilation, groups, out)
+        _mend(x, winograd.convolve(x, parted, bias, before, groups, results), results, directly)
+    else:
+        directly(x, results)
+    return results.y
 
 
-def _mended(y, broken, directly):
+def _mend(x, broken, results, directly):
     """Images with elements that are not finite as they are without Winograd's sums."""
     if broken.size:
-        y[broken] = directly()
-    return y
+        again = Results(np.empty((len(broken), *results.y.shape[1:]), x.dtype))
+        directly(x[broken], again)
+        results.y[broken] = again.y
+        for image in broken.tolist():
+            results.finish(image, 1)
 
 
-def _convolve(x, w, bias, stride, before, dilation, groups, out):
-    y = np.empty((x.shape[0], w.shape[0], *out), x.dtype)
+def _convolve(x, w, bias, stride, before, dilation, groups, results):
+    y, out = results.y, results.y.shape[2:]
     key = ("convolve", x.shape, x.strides, w.shape, stride, before, dilation, groups, out,
            x.dtype.num, bias is None, THREADS.count)  # fmt: skip
 
@@ -148,31 +182,36 @@ def _convolve(x, w, bias, stride, before, dilation, groups, out):
         return _Job(axes, (x.shape, strides_of(x)), y.shape, strides_of(y), x.dtype, groups,
                     w.shape[1], bias is not None)  # fmt: skip
 
-    _kept(key, make).run(x, w.reshape(groups, -1, *w.shape[1:]), bias, y)
-    return y
+    _kept(key, make).run(x, w.reshape(groups, -1, *w.shape[1:]), bias, y, results.after)
 
 
-def input_gradient(g, w, bias, stride, padding, dilation, groups, size):
-    """(N, K, *out), (K, C / groups, *kernel) -> (N, C, *size)."""
-    if prod(w.shape) * g.shape[0] * prod(g.shape[2:]) < LEAST or not _usable(g, w, bias):
+def input_gradient(g, w, bias, stride, padding, dilation, groups, size, results=None):
+    """(N, K, *out), (K, C / groups, *kernel) -> (N, C, *size); `results` as in `convolve`."""
+    if not (serves(len(g), w.shape, g.shape[2:]) and _usable(g, w, bias)):
         return None
     if prod(stride) > _PHASES or prod(size) < FEW:
         return None
-    if products.serves(w.shape, stride, padding, groups, bias) and size == g.shape[2:]:
-        return products.input_gradient(g, w, bias, groups)
     channels = groups * w.shape[1]
+    shape = g.shape[0], channels, *size
+    results = Results(np.empty(shape, g.dtype)) if results is None else results
+    if products.serves(w.shape, stride, padding, groups, bias) and size == g.shape[2:]:
+        products.input_gradient(g, w, bias, groups, results)
+        return results.y
+
+    def directly(g, results):
+        _input_gradient(g, w, bias, stride, padding, dilation, groups, results)
+
     if winograd.serves(g, channels, size, w.shape[2:], stride, dilation, groups):
-        turned = w.reshape(groups, -1, *w.shape[1:]).swapaxes(1, 2)
+        turned = w.reshape(groups, -1, *w.shape[1:]).swapaxes(1, 2)[..., ::-1, ::-1]
         before = tuple([2 - p for p in padding])
-        turned = turned[..., ::-1, ::-1]
-        y, broken = winograd.convolve(g, turned, bias, before, groups, size)
-        return _mended(y, broken, lambda: _input_gradient(
-            g[broken], w, bias, stride, padding, dilation, groups, size))  # fmt: skip
-    return _input_gradient(g, w, bias, stride, padding, dilation, groups, size)
+        _mend(g, winograd.convolve(g, turned, bias, before, groups, results), results, directly)
+    else:
+        directly(g, results)
+    return results.y
 
 
-def _input_gradient(g, w, bias, stride, padding, dilation, groups, size):
-    shape = (g.shape[0], groups * w.shape[1], *size)
+def _input_gradient(g, w, bias, stride, padding, dilation, groups, results):
+    y, shape, size = results.y, results.y.shape, results.y.shape[2:]
     key = ("back", g.shape, g.strides, w.shape, stride, padding, dilation, groups, size,
            g.dtype.num, bias is None, THREADS.count)  # fmt: skip
 
@@ -188,17 +227,17 @@ def _input_gradient(g, w, bias, stride, padding, dilation, groups, size):
             for phases in product(*along)
         ]  # fmt: skip
 
-    jobs = _kept(key, make)
-    y = np.empty(shape, g.dtype)
-    if any(s > 1 for s in stride):  # some elements may meet no element of the kernel
+    jobs, strided = _kept(key, make), any(s > 1 for s in stride)
+    if strided:  # some elements may meet no element of the kernel
         y[...] = 0 if bias is None else bias.reshape(-1, *(1,) * len(size))
     turned = w.reshape(groups, w.shape[0] // groups, *w.shape[1:]).swapaxes(1, 2)
     for places, job in jobs:
         part = turned
         if any(len(p) < k for p, k in zip(places, w.shape[2:], strict=True)):
             part = turned[(slice(None),) * 3 + np.ix_(*places)]
-        job.run(g, part, bias, y)
-    return y
+        job.run(g, part, bias, y, (0, 0) if strided else results.after)
+    if strided:  # each job has written some elements of each row
+        results.finish()
 
 
 def _dense_strides(shape):

@@ -7,30 +7,22 @@ pixels, and strides, padding and dilation are in the tables that say which row g
 """
 
 from ..machine import kernels, native
-from ..machine.code import BYTES, Code, Value
+from ..machine.code import Code, Value
+from .convolution_results import THEN
+from .convolution_sizes import lanes_of
 from .pointwise import over
 from .reductions import loop
+from .turns import shuffle
 
-__all__ = ["Body", "correlate", "lanes_of", "lesser", "multiply_add", "shuffle", "weigh"]
+__all__ = ["Body", "correlate", "lesser", "multiply_add", "weigh"]
 
 ALWAYS = 1 << 15  # work of one unit: any number of them is worth the threads
-
-
-def lanes_of(kind):
-    return native.HOST.vector_bytes // BYTES[kind]
 
 
 def multiply_add(m, x, y, z):
     """x · y + z; without the instruction for it LLVM would call a function."""
     fused = native.HOST.vector_bytes > 16 or not native.HOST.triple.startswith("x86")
     return m.fma(x, y, z) if fused else m.splat(x) * m.splat(y) + z
-
-
-def shuffle(m, a, b, places):
-    """The lanes of a and, counted on, of b at these places."""
-    numbers = ", ".join([f"i32 {i}" for i in places])
-    count = len(places)
-    return m.put(a.kind, count, f"shufflevector {a}, {b}, <{count} x i32> <{numbers}>")
 
 
 class Body:
@@ -132,6 +124,16 @@ class Body:
     def release(self, flag):
         self.m.line(f"store atomic i64 0, {flag} seq_cst, align 8")
 
+    def then(self, *numbers):
+        """Goes on with a part of the results, if there is something to be done with them."""
+        m = self.m
+        given = ", ".join(map(str, [self.buffers, *numbers]))
+
+        def call():
+            m.line(f"call void {m.put('ptr', 1, f'inttoptr {self.after} to ptr').text}({given})")
+
+        self.either(self.after != 0, call, lambda: None)
+
     def accumulators(self, count):
         m = self.m
         slots = [m.slot(Value(m, self.kind, m.lanes, "").type, 64) for _ in range(count)]
@@ -185,7 +187,7 @@ def correlate(kind, rows, vectors, biased):
     """``kernel(y, x, w, bias, offsets, rows_in, rows_out, bands, scratch, flags, *numbers)``:
     `rows` output channels and `vectors` vectors of pixels at a time."""
     b = Body(kind, ("y", "x", "w", "bias", "offsets", "rows_in", "rows_out", "bands", "scratch",
-                     "flags"), _SHARED)  # fmt: skip
+                     "flags"), (*_SHARED, *THEN))  # fmt: skip
     m, width = b.m, vectors * lanes_of(kind)
 
     def unit(u, buffer):
@@ -234,6 +236,11 @@ def correlate(kind, rows, vectors, biased):
         b.rows(b.rows_out, numbers[4], numbers[5], lambda s, t, n: b.copy(
             b.place(products, s), b.place(target, t), n, b.number(1), b.y_step, change
         ))  # fmt: skip
+        # Where something is to be done with them, a band's rows follow one another.
+        start, last = [b.of_table(b.rows_out, row * 3 + 1)
+                       for row in (numbers[4], numbers[4] + numbers[5] - 1)]  # fmt: skip
+        end = last + b.of_table(b.rows_out, (numbers[4] + numbers[5]) * 3 - 1)
+        b.then(image, channel, b.number(1), start, b.number(1), b.zero, end - start)
 
     return b.build(unit)
 

@@ -8,11 +8,15 @@ from math import prod
 
 import numpy as np
 
+from ...core.blocks import THREADS
+from . import library
+
 __all__ = ["convolve", "input_gradient", "serves", "weight_gradient"]
 
 FEW_CHANNELS = 16  # below, the library is not at its rate
 _BIASED = 64  # the same for a bias, which direct sums add on their way out
-_TOGETHER = 1 << 18  # elements of an image from which its bias is added while it is in a cache
+_FEW_PIXELS = 64  # of which NumPy's library multiplies a weight that lies turned in less time
+_TOGETHER = 1 << 20  # elements that are gone on with while they are in a cache
 
 
 def serves(shape, stride, padding, groups, bias=None):
@@ -29,29 +33,39 @@ def _planes(x, groups):
     return x.reshape(x.shape[0], groups, x.shape[1] // groups, -1)
 
 
-def convolve(x, w, bias, groups):
+def convolve(x, w, bias, groups, results):
     """(N, C, *size) -> (N, K, *size)."""
-    return _products(w.reshape(groups, -1, w.shape[1]), x, bias)
+    _products(w.reshape(groups, -1, w.shape[1]), x, bias, results)
 
 
-def input_gradient(g, w, bias, groups):
+def input_gradient(g, w, bias, groups, results):
     """(N, K, *size) -> (N, C, *size)."""
-    return _products(w.reshape(groups, -1, w.shape[1]).swapaxes(1, 2), g, bias)
+    _products(w.reshape(groups, -1, w.shape[1]).swapaxes(1, 2), g, bias, results)
 
 
-def _products(w, x, bias):
-    y = np.empty((x.shape[0], w.shape[0] * w.shape[1], *x.shape[2:]), x.dtype)
-    planes, out = _planes(x, w.shape[0]), _planes(y, w.shape[0])
-    if bias is None:
-        np.matmul(w, planes, out=out)
-        return y
-    upright = bias.reshape(w.shape[0], -1, 1)
+def _products(w, x, bias, results):
+    planes, out = _planes(x, w.shape[0]), _planes(results.y, w.shape[0])
+    if bias is None and not any(results.after):
+        _multiply(w, planes, out)
+        return
+    upright = None if bias is None else bias.reshape(w.shape[0], -1, 1)
     each = max(1, _TOGETHER // prod(out.shape[1:]))
+    if each > THREADS.count:  # as many images for each of them
+        each -= each % THREADS.count
     for first in range(0, len(x), each):
         part = out[first : first + each]
-        np.matmul(w, planes[first : first + each], out=part)
-        part += upright
-    return y
+        _multiply(w, planes[first : first + each], part)
+        if upright is not None:
+            part += upright
+        results.finish(first, len(part))
+
+
+def _multiply(w, planes, out):
+    """The library whose calls the threads of our own loops share; NumPy's has threads that go on
+    spinning when those begin."""
+    turned_few = w.strides[-1] != w.itemsize and planes.shape[-1] < _FEW_PIXELS
+    if turned_few or library.stack(w, planes, out) is None:
+        np.matmul(w, planes, out=out)
 
 
 def weight_gradient(x, g, groups):

@@ -5,16 +5,21 @@ from math import ceil
 
 import numpy as np
 
-from ..machine.code import kind_of
+from ..machine.code import BYTES, kind_of
 from ..machine.native import HOST
 
-__all__ = ["LINE", "SHARES", "SUMS", "kernel_of", "scratch", "strides_of", "tile_of", "up", "wide"]
+__all__ = ["LINE", "SHARES", "SUMS", "kernel_of", "lanes_of", "scratch", "strides_of", "tile_of",
+           "up", "wide"]  # fmt: skip
 
 LINE = 64  # bytes of a cache line
 SHARES = 8  # sums of a weight kept apart, so that as many threads can work in one order of sums
 SUMS = 1 << 21  # elements they may have together
 _LOCK = threading.Lock()
 _KERNELS = {}
+
+
+def lanes_of(kind):
+    return HOST.vector_bytes // BYTES[kind]
 
 
 def strides_of(x):

@@ -10,7 +10,7 @@ from .nests import homes
 from .pointwise import lanes_below, lowered_equations
 from .reductions import loop
 
-__all__ = ["HEADER", "NAME", "Elements", "emit", "operands"]
+__all__ = ["HEADER", "NAME", "Chain", "Elements", "emit", "operands"]
 
 NAME = "@body_then"
 HEADER = (f"define internal void {NAME}(ptr %table, i64 %row, i64 %column, i64 %rows, "
@@ -71,45 +71,58 @@ class _Epilogue:
         loop(m, zero, rest, lambda r: elements.at(self.row + r, self.column + end, inside))
 
 
-class Elements:
-    """The equations at some elements of a product's result; `homes`: the addresses of that, and of
-    what `operands` has."""
+class Chain:
+    """The equations of a step at some elements: `variables` are what the step's product is, what is
+    read besides it and what is written, `strides` what ``strides_of(ref)`` says of each: the last
+    is from lane to lane."""
 
-    def __init__(self, m, plan, step):
-        self.m, self.step, self.homes = m, step, []
+    def __init__(self, m, plan, step, strides_of):
+        self.m, self.step = m, step
         self.reads, self.writes = operands(plan, step)
         self.variables = [step.out, *self.reads, *self.writes]
         self.kinds = [kind_of(v.element_type) for v in self.variables]
-        self.strides = [plan.refs[v].broadcast(step.out.shape) for v in self.variables]
+        self.strides = [strides_of(plan.refs[v]) for v in self.variables]
 
-    def at(self, row, column, mask, product=None):
-        """`product`: the vector of results where it is at hand; it is read otherwise."""
+    def compute(self, places, mask, values):
+        """At the addresses of each variable's elements; `values` has those that are at hand."""
         m, first = self.m, 1 + len(self.reads)
-        values = {} if product is None else {self.step.out: product}
         for k, v in enumerate(self.variables[:first]):
             if v not in values:
-                values[v] = self._read(k, row, column, mask)
+                values[v] = self._read(k, places[k], mask)
         lowered_equations(m, self.step.equations, values)
         for k, v in enumerate(self.writes, first):
-            self._write(k, m.splat(values[v]), row, column, mask)
+            self._write(k, m.splat(values[v]), places[k], mask)
 
-    def _place(self, k, row, column):
-        """The address of an element of operand k."""
-        down, across = self.strides[k]
-        return self.m.at(self.homes[k], row * down + column * across, self.kinds[k])
-
-    def _read(self, k, row, column, mask):
-        m, (_, across), kind = self.m, self.strides[k], self.kinds[k]
-        place = self._place(k, row, column)
+    def _read(self, k, place, mask):
+        m, kind, across = self.m, self.kinds[k], self.strides[k][-1]
         if m.lanes == 1 or across == 0:
             return m.load(place, kind, 1)
         if across == 1:
             return m.load(place, kind, mask=mask)
         return m.gather(place, kind, across, mask)
 
-    def _write(self, k, value, row, column, mask):
-        m, (_, across), kind = self.m, self.strides[k], self.kinds[k]
-        place = self._place(k, row, column)
+    def _write(self, k, value, place, mask):
+        m, kind, across = self.m, self.kinds[k], self.strides[k][-1]
         if m.lanes == 1 or across == 1:
             return m.store(value, place, mask)
         m.scatter(value, place, kind, across, mask)
+
+
+class Elements(Chain):
+    """The equations at some elements of a matrix product's result; `homes`: the addresses of its
+    variables."""
+
+    def __init__(self, m, plan, step):
+        super().__init__(m, plan, step, lambda ref: ref.broadcast(step.out.shape))
+        self.homes = []
+
+    def at(self, row, column, mask, product=None):
+        """`product`: the vector of results where it is at hand; it is read otherwise."""
+        known = {} if product is None else {self.step.out: product}
+        places = [
+            None if v in known else self.m.at(home, row * down + column * across, kind)
+            for v, home, (down, across), kind in zip(
+                self.variables, self.homes, self.strides, self.kinds, strict=True
+            )
+        ]
+        self.compute(places, mask, known)

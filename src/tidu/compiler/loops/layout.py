@@ -8,9 +8,10 @@ import math
 
 import numpy as np
 
+from ...base.size import dense_strides, view_strides
 from ...primitives import base, structural
 
-__all__ = ["VIEWS", "Ref", "dense_strides", "diagonal_of", "view_of"]
+__all__ = ["VIEWS", "Ref", "diagonal_of", "view_of"]
 
 
 class Ref:
@@ -46,52 +47,11 @@ class Ref:
         return (0,) * extra + tuple(own)
 
 
-def dense_strides(shape):
-    strides, step = [], 1
-    for n in reversed(shape):
-        strides.append(step)
-        step *= n
-    return tuple(reversed(strides))
-
-
 def _reshape(ref, *, shape):
     if ref.dense:
         return ref.with_(shape, dense_strides(shape))
-    strides = _split(ref, shape)
+    strides = view_strides(ref.shape, ref.strides, shape)
     return None if strides is None else ref.with_(shape, strides)
-
-
-def _split(ref, shape):
-    """Strides of a reshape that needs no copy, by matching runs of axes; or None."""
-    old = [(n, s) for n, s in zip(ref.shape, ref.strides, strict=True) if n != 1]
-    out, i = [], 0
-    sizes = list(shape)
-    j = 0
-    while j < len(sizes):
-        if sizes[j] == 1:
-            out.append(0)
-            j += 1
-            continue
-        if i == len(old):
-            return None
-        n, s = old[i]
-        i += 1
-        group = [sizes[j]]
-        j += 1
-        have = n
-        while math.prod(group) != have:
-            if math.prod(group) < have and j < len(sizes):
-                group.append(sizes[j])
-                j += 1
-            elif i < len(old) and old[i][1] * old[i][0] == s:
-                n, s = old[i]
-                have *= n
-                i += 1
-            else:
-                return None
-        steps = dense_strides(group)
-        out.extend([step * s for step in steps])
-    return out if i == len(old) else None
 
 
 def _transpose(ref, *, axes):

@@ -32,6 +32,7 @@ _TYPES = {np.dtype(np.float32): "f", np.dtype(np.float64): "d"}
 _NARROWEST = 48  # columns or rows of a piece: below, packing the other matrix costs too much
 _SMALL = 1 << 17  # multiplications of a piece: calls smaller than this are made several at a time
 _ALONE = 1 << 20  # multiplications up to which one product is not cut: a thread takes 5 µs to wake
+_LISTED = 1 << 20  # multiplications beside which it is nothing to read the sizes from a list
 _KERNELS = {}
 _LOCK = threading.Lock()
 
@@ -113,21 +114,25 @@ class _Matrix:
         self.pointer, self.order, self.leading, self.step = pointer, order, leading, step
 
 
-def _unit(m, kind, u, c, a, b, sizes, piece, stack, bias=None, then=False):
+def _unit(m, kind, u, c, a, b, sizes, piece, stack, bias=None, then=False, leading=None):
     """Unit `u`: one piece of one product. `stack`: (count, step of a, step of b), outermost first;
-    the results follow one another in memory. `then`: whether it has an epilogue."""
+    the results follow one another in memory, unless `stack` has their steps, too, and `leading` is
+    from one of their rows to the next. `then`: whether it has an epilogue."""
     height, width, depth = sizes
     rows, columns, across, pieces = piece
     which, here = u / pieces, m.put("i64", 1, f"srem {u}, {pieces.text}")
     row = (here / across) * rows
     column = m.put("i64", 1, f"srem {here}, {across.text}") * columns
     place_a, place_b, rest = row * a.step, column * b.step, which
-    for count, step_a, step_b in reversed(stack):
+    place_c = (which * height + row) * width if leading is None else row * leading
+    for count, step_a, step_b, *step_c in reversed(stack):
         index = m.put("i64", 1, f"srem {rest}, {count.text}")
         rest = rest / count
         place_a, place_b = place_a + index * step_a, place_b + index * step_b
+        for step in step_c:
+            place_c = place_c + index * step
     many_rows, many = lesser(m, height - row, rows), lesser(m, width - column, columns)
-    home = m.at(c, (which * height + row) * width + column, kind)
+    home = m.at(c, place_c + column, kind)
     if bias is not None:
         zero = m.constant("i64", 0, 1)
         loop(m, zero, many_rows, lambda r: _copy(m, kind, m.at(home, r * width, kind),
@@ -137,7 +142,7 @@ def _unit(m, kind, u, c, a, b, sizes, piece, stack, bias=None, then=False):
     letter = "s" if kind == "f32" else "d"
     given = [m.constant("i32", _ROW_MAJOR, 1), i32(a.order), i32(b.order), many_rows, many, depth,
              one, m.at(a.pointer, place_a, kind), a.leading, m.at(b.pointer, place_b, kind),
-             b.leading, beta, home, width]  # fmt: skip
+             b.leading, beta, home, width if leading is None else leading]  # fmt: skip
     name = f"{letter}gemm"
     if then:
         after, table = Value(m, "ptr", 1, epilogues.NAME), Value(m, "ptr", 1, "%table")
@@ -223,8 +228,9 @@ def product(x, y, bias=None):
     return _computed(x, y, (), (1, 0, 0), (1, 0, 0), bias)
 
 
-def stack(x, y):
-    """x · y of two stacks of matrices that lie in at most two regular runs, or None."""
+def stack(x, y, out=None):
+    """x · y of two stacks of matrices that lie in at most two regular runs, or None. `out`: where
+    the products are to lie, densely."""
     dtype = x.dtype
     if dtype not in _TYPES or y.dtype is not dtype or not (x.flags.aligned and y.flags.aligned):
         return None
@@ -235,7 +241,7 @@ def stack(x, y):
     found = runs(lead, _lead_strides(x, lead), _lead_strides(y, lead))
     if len(found) > 2:
         return None
-    return _computed(x, y, lead, *[(1, 0, 0)] * (2 - len(found)), *found)
+    return _computed(x, y, lead, *[(1, 0, 0)] * (2 - len(found)), *found, out=out)
 
 
 def _lead_strides(x, lead):
@@ -245,7 +251,7 @@ def _lead_strides(x, lead):
 
 
 def runs(shape, *strides):
-    """The axes as few as they can be: [(count, step, step)], outermost first."""
+    """The axes as few as they can be: [(count, *steps)], outermost first."""
     out = []
     for n, *steps in zip(shape, *strides, strict=True):
         if n == 1:
@@ -257,13 +263,13 @@ def runs(shape, *strides):
     return out
 
 
-def _computed(x, y, lead, outer, inner, bias=None):
+def _computed(x, y, lead, outer, inner, bias=None, out=None):
     left, right = _layout_of(x), _layout_of(y)
     if left is None or right is None or not (x.size and y.size) or not available():
         return None
     (height, depth), width = x.shape[-2:], y.shape[-1]
     count = outer[0] * inner[0]
-    c = np.empty((*lead, height, width), x.dtype)
+    c = np.empty((*lead, height, width), x.dtype) if out is None else out
     rows, columns, chunk = cut(count, height, width, depth)
     across = ceil(width / columns)
     pieces = ceil(height / rows) * across
@@ -290,8 +296,8 @@ def readable(ref):
 
 
 def emit(plan, step):
-    """The product of a compiled program's step: its sizes are constants, or stand in its list where
-    they vary."""
+    """The product of a compiled program's step. The sizes of large ones stand in their lists, so
+    that most are one function, and those of all where they vary."""
     refs = rx, ry, ro = [plan.refs[v] for v in (*step.equation.ins, step.out)]
     lead, kind = ro.shape[:-2], kind_of(ro.dtype)
     sx, sy = [r.broadcast((*lead, *r.shape[-2:]))[:-2] for r in (rx, ry)]
@@ -300,26 +306,29 @@ def emit(plan, step):
     across, down = ceil(width / columns), ceil(height / rows)
     m = Code(lanes=native.HOST.vector_bytes // BYTES[kind])
     left, right = [_layout(r.shape[-2:], r.strides[-2:]) for r in (rx, ry)]
-    steps = [left[1], _step(left, 0), right[1], _step(right, 1)]
-    numbers = [*steps, height, width, depth, rows, columns, across, across * down,
-               *chain(*runs(lead, sx, sy))]  # fmt: skip
-    (a, b, c), values = homes(m, [kind] * 3, len(numbers) if plan.varying else 0)
-    if not plan.varying:
-        values = [m.constant("i64", n, 1) for n in numbers]
-    a, b = [_Matrix(home, m.constant("i64", order, 1), *values[k : k + 2])
-            for home, order, k in ((a, left[0], 0), (b, right[0], 2))]  # fmt: skip
-    stack = [tuple(values[k : k + 3]) for k in range(11, len(values), 3)]
-    then = bool(step.equations)
-    _all_units(m, lambda u: _unit(m, kind, u, c, a, b, values[4:7], values[7:11], stack, then=then))
+    apart = () if ro.dense else (ro.strides[:-2],)
+    numbers = [*left, _step(left, 0), *right, _step(right, 1), height, width, depth, rows, columns,
+               across, across * down, *chain(*runs(lead, sx, sy, *apart))]  # fmt: skip
+    numbers += [ro.strides[-2]] * len(apart)
+    others = [v for part in epilogues.operands(plan, step) for v in part]
+    if not plan.varying and prod(lead) * height * width * depth < _LISTED:
+        given, numbers = numbers, []
+    (a, b, c), values = homes(m, [kind] * 3, len(numbers), len(others))
+    values = values or [m.constant("i64", n, 1) for n in given]
+    a, b = _Matrix(a, *values[:3]), _Matrix(b, *values[3:6])
+    each, end = 3 + len(apart), len(values) - len(apart)
+    stack = [tuple(values[k : k + each]) for k in range(13, end, each)]
+    then, leading = bool(step.equations), values[-1] if apart else None
+    _all_units(m, lambda u: _unit(m, kind, u, c, a, b, values[6:9], values[9:13], stack, None,
+                                  then, leading))  # fmt: skip
     text, places = m.text(HEADER), [(r.buffer, r.offset) for r in refs]
     if then:
         function, module = epilogues.emit(plan, step, kind, m.lanes)
         text, m.module = f"{text}\n{function}", {**m.module, **module}
-        others = [plan.refs[v] for part in epilogues.operands(plan, step) for v in part]
-        places += [(r.buffer, r.offset) for r in others]
+        places += [(plan.refs[v].buffer, plan.refs[v].offset) for v in others]
     letter = "s" if kind == "f32" else "d"
     return Written(
         text, m.module, prod(lead) * across * down, ceil(rows * columns * depth / 32), places,
-        numbers if plan.varying else [], chunk=chunk,
+        numbers, chunk=chunk,
         imports=((f"{letter}gemm" + "_then" * then, partial(address, letter, then)),),
     )  # fmt: skip

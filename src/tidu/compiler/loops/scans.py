@@ -5,10 +5,11 @@ The other axes are the lanes, or one after another; what is carried stays in reg
 writes the function of an equation that `lowers` accepts.
 """
 
+from ...base.size import dense_strides
 from ...primitives import products, reductions
 from ...program.ir import Variable
 from ..machine.code import Value, kind_of
-from .layout import Ref, dense_strides
+from .layout import Ref
 from .nests import Nest, Place, Writer
 from .reductions import loop
 

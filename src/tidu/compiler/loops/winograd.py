@@ -13,8 +13,17 @@ import numpy as np
 from ...core.blocks import THREADS
 from ..machine.code import kind_of
 from ..machine.pool import ensure
-from .convolution_code import lanes_of
-from .convolution_sizes import LINE, SHARES, SUMS, kernel_of, scratch, strides_of, tile_of, up
+from .convolution_sizes import (
+    LINE,
+    SHARES,
+    SUMS,
+    kernel_of,
+    lanes_of,
+    scratch,
+    strides_of,
+    tile_of,
+    up,
+)
 from .winograd_code import PAD, correlate, transform, weigh
 
 __all__ = ["convolve", "serves", "weight_gradient"]
@@ -91,11 +100,11 @@ def _scratch(slot):
 # --- outputs --------------------------------------------------------------------------------------
 
 
-def convolve(x, w, bias, before, groups, out):
-    """(y, the images that have elements that are not finite), for `w` of (groups, output channels,
-    input channels, 3, 3)."""
-    shape = x.shape[0], groups * w.shape[1], *out
-    sizes, lanes = _Sizes(x, shape, before, groups), lanes_of(kind_of(F32))
+def convolve(x, w, bias, before, groups, results):
+    """The images that have elements that are not finite, for `w` of (groups, output channels,
+    input channels, 3, 3); `results`: where they go, and what is done with them."""
+    y = results.y
+    sizes, lanes = _Sizes(x, y.shape, before, groups), lanes_of(kind_of(F32))
     rows, vectors = tile_of(sizes.fan_out, SPAN, lanes)
     span = up(SPAN, vectors * lanes)
     blocks = ceil(sizes.fan_out / rows)
@@ -105,15 +114,14 @@ def convolve(x, w, bias, before, groups, out):
     v_row, v_step = span + lanes, sizes.fan_in * (span + lanes) + PAD
     m_step, second = each * rows * span + PAD, up(16 * v_step, LINE)
     slot = up(second + 16 * m_step + lanes, LINE)
-    y = np.empty(shape, F32)
-    broken = np.zeros(shape[0], np.int64)
+    broken = np.zeros(len(y), np.int64)
     kernel = kernel_of(correlate, F32, rows, vectors, span, bias is not None)
     numbers = sizes.numbers(slot, blocks, each, strides_of(y)[:3], v_row, v_step, second, m_step)
     kernel(
         y, sizes.x, _weights(w, rows, blocks), y if bias is None else bias, broken,
-        *_scratch(slot), *numbers, part, together * ceil(blocks / part),
+        *_scratch(slot), *numbers, part, *results.after, together * ceil(blocks / part),
     )  # fmt: skip
-    return y, np.flatnonzero(broken)
+    return np.flatnonzero(broken)
 
 
 def _weights(w, rows, blocks):

@@ -8,10 +8,12 @@ of neighbouring tiles; `_Tiles` cuts a block into runs that fit a vector.
 """
 
 from ..machine.code import Value
-from .convolution_code import Body, lesser, multiply_add, shuffle
+from .convolution_code import Body, lesser, multiply_add
+from .convolution_results import AHEAD, THEN, ask_for
 from .pointwise import lanes_below
 from .reductions import loop
 from .tiles import turned
+from .turns import shuffle
 
 __all__ = ["PAD", "correlate", "transform", "weigh"]
 
@@ -20,7 +22,6 @@ _SHARED = ("slots", "slot", "groups", "blocks", "blocks_each", "fan_in", "fan_ou
            "y_image", "y_channel", "y_row", "y_height", "y_width", "v_row", "v_step", "second",
            "m_step")  # fmt: skip
 PAD = 16  # elements between matrices, so that they do not meet in the same lines of a cache
-_AHEAD = 4  # channels: how early their rows are asked for
 _RUN = 5  # numbers a run of tiles has: image, row, column, how many, where in the block
 
 
@@ -112,14 +113,6 @@ class _Winograd(Body):
         for i, value in enumerate(values):
             self.m.store(value, self.place(home, step * i))
 
-    def ask_for(self, place, vectors):
-        """Fetch what is read later: the planes of channels lie too far apart to be foreseen."""
-        m = self.m
-        m.declare("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
-        for v in range(vectors):
-            there = self.place(place, self.number(v * m.lanes))
-            m.line(f"call void @llvm.prefetch.p0({there}, i32 0, i32 3, i32 1)")
-
     def transform_input(self, tiles, group, target):
         """Bᵀ d B of all channels of a group: [16][channel][tile]."""
         m, lanes = self.m, self.m.lanes
@@ -136,7 +129,7 @@ class _Winograd(Body):
                 given = []
                 for line, step in lines:
                     here = self.place(line, step * c)
-                    self.ask_for(self.place(line, step * (c + _AHEAD)), 3)
+                    ask_for(m, self.place(line, step * (c + AHEAD)), self.kind, 3)
                     given.append([self.load(here, self.number(p), mask)
                                   for p, mask in zip(places, masks, strict=True)])  # fmt: skip
                 values = []
@@ -229,7 +222,7 @@ def correlate(kind, rows, vectors, span, biased):
     """``kernel(y, x, w, bias, broken, blank, scratch, flags, *numbers)``: `rows` output channels
     and `vectors` vectors of tiles at a time, blocks of `span` tiles. `broken` is set for images in
     which a result is not finite."""
-    b = _Outputs(kind, ("y", "x", "w", "bias", "broken"), span, ("part",))
+    b = _Outputs(kind, ("y", "x", "w", "bias", "broken"), span, ("part", *THEN))
     b.shape, b.biased = (rows, vectors), biased
     return b.build(b.unit)
 
@@ -304,6 +297,16 @@ class _Outputs(_Winograd):
                         lambda: self.write(pairs, target, masks))  # fmt: skip
 
         loop(m, first, last, channel)
+        rows = lesser(m, self.number(2), self.y_height - row * 2)
+        self.then(
+            image,
+            offset + first,
+            last - first,
+            row * 2 * self.y_row + column * 2,
+            rows,
+            self.y_row,
+            count,
+        )
         found = m.load(checked, kind)
         self.either(m.any(m.unordered(found, found)), lambda: m.store(
             self.number(1), m.at(self.broken, image, "i64")), lambda: None)  # fmt: skip
@@ -418,7 +421,7 @@ class _Weights(_Winograd):
                 given = []
                 for line, step in lines:
                     here, pairs = self.place(line, step * k), zip(places, masks, strict=True)
-                    self.ask_for(self.place(line, step * (k + _AHEAD)), 2)
+                    ask_for(self.m, self.place(line, step * (k + AHEAD)), self.kind, 2)
                     vectors = [self.load(here, self.number(p), mask) for p, mask in pairs]
                     given.append(self.halves(*vectors))
                 columns = [_cotangent_sums(g) for g in zip(*given, strict=True)]

@@ -87,15 +87,17 @@ _FASTCALL = 0x80
 _LONGEST = 100  # letters of a name
 
 
-def build(body, kinds, module, chunk=1 << 14, work=1, imports=()):
-    """The built-in function for a body's text (``define internal void @body(...) {...}``).
+def build(body, kinds, module, chunk=1 << 14, work=1, imports=(), exported=()):
+    """The built-in function for a body's text (``define internal void @body(...) {...}``), and the
+    addresses of what is `exported` of it, if anything is.
 
     `work` is what one unit of size stands for in elements, `chunk` how many units a thread takes
     at a time; None: the last argument before the size says it. `imports`: (name, address).
     """
     text = "\n".join([_ENTRY, *module, body, entry(kinds, chunk, work)])
-    (address,) = native.load(text, ["entry"], [(pool.SHARE, pool.address()), *imports])
-    return function_at(address)
+    imports = [(pool.SHARE, pool.address()), *imports]
+    address, *others = native.load(text, ["entry", *exported], imports)
+    return (function_at(address), *others) if exported else function_at(address)
 
 
 def function_at(address, name="kernel", own=None):

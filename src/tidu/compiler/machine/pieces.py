@@ -17,8 +17,8 @@ _END = re.compile(r" *(?:noinline)? *\{$")  # of a function's first line
 
 def pieces(text, size):
     """Texts of about so many characters, the longest first; [text] where it cannot be divided."""
-    functions = _FUNCTION.findall(text)
-    if len(text) < 2 * size or len(functions) < 2:
+    functions = _FUNCTION.findall(text) if len(text) >= 2 * size else ()
+    if len(functions) < 2:
         return [text]
     rest = [line for line in _FUNCTION.sub("", text).split("\n") if line.strip()]
     if not all(map(_SHARED.fullmatch, rest)):
@@ -51,4 +51,6 @@ def _piece(functions, known):
     body = _LOCAL.sub("define ", "\n".join(functions))
     own = {_NAME.search(function).group() for function in functions}
     used = dict.fromkeys(_NAME.findall(body))
+    for name in list(used):  # constants may hold addresses
+        used.update(dict.fromkeys(_NAME.findall(known[name])))
     return "\n".join([*[known[name] for name in used if name not in own], body])

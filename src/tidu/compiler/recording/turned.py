@@ -8,7 +8,7 @@ memory or a copy of it, and what a program is told that asks.
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from ...base.size import common_order
+from ...base.size import common_order, view_strides
 from ...primitives import arithmetic, base, indexing, structural
 from ...program.ir import Variable
 
@@ -61,12 +61,8 @@ class Layouts:
         """How the outputs lie; () where they are in order."""
         first = self._blank(ins[0])
         if e.prim is base.reshape:
-            out = first.view()
-            try:
-                out.shape = e.outs[0].shape
-            except AttributeError:  # the elements move
-                return ()
-            return (out,)
+            strides = view_strides(first.shape, first.strides, e.outs[0].shape)
+            return () if strides is None else (as_strided(first, e.outs[0].shape, strides),)
         if e.prim in (structural.detach, structural.barrier):
             return (first,)
         if e.prim in _PARTS and ins[0].element_type != e.outs[0].element_type:

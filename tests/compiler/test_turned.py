@@ -1,0 +1,58 @@
+"""How recorded values would lie in memory is found without memory to read."""
+
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numpy.lib.stride_tricks import as_strided
+
+from tidu.base.size import view_strides
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_strides_of_a_view_are_numpys(seed):
+    rng = np.random.default_rng(seed)
+    shape = [int(n) for n in rng.choice([1, 2, 3, 4, 6], rng.integers(1, 5))]
+    x = np.arange(math.prod(shape), dtype=np.int16).reshape(shape)
+    x = x.transpose(rng.permutation(len(shape)))
+    if rng.random() < 0.5:
+        x = x[tuple(slice(None, None, int(rng.choice([1, 1, -1, 2]))) for _ in shape)]
+    if rng.random() < 0.3:
+        x = np.broadcast_to(x, (2, *x.shape))
+    wanted, left = [], x.size
+    while left > 1:
+        n = int(rng.choice([n for n in range(1, left + 1) if left % n == 0]))
+        wanted.append(n)
+        left //= n
+    try:
+        expected = x.view()
+        expected.shape = wanted
+    except AttributeError:
+        assert view_strides(x.shape, x.strides, wanted) is None
+        return
+    got = as_strided(x, wanted, view_strides(x.shape, x.strides, wanted))
+    assert np.array_equal(got, expected)
+
+
+_LARGE = """
+import numpy as np
+from tidu.compiler.recording.turned import Layouts
+from tidu.primitives import base
+from tidu.program.ir import Equation, Graph
+graph = Graph()
+x, turned, flat = [graph.variable(shape, np.dtype("f4"))
+                   for shape in ((1 << 17, 1 << 16), (1 << 16, 1 << 17), (1 << 33,))]
+graph.inputs = [x]
+graph.equations = [Equation(base.transpose, [x], [turned], {"axes": (1, 0)}),
+                   Equation(base.reshape, [turned], [flat], {"shape": (1 << 33,)})]
+layouts = Layouts(graph)
+print(layouts.of(turned).flags.c_contiguous, layouts.of(flat).flags.c_contiguous)
+"""
+
+
+def test_a_reshape_whose_elements_move_reads_nothing():
+    """There is one byte; NumPy read as many as the array has, which ended the process."""
+    run = subprocess.run([sys.executable, "-c", _LARGE], capture_output=True, text=True)
+    assert run.stdout.split() == ["False", "True"], run.stderr
