@@ -221,3 +221,20 @@ def test_turned_memory_is_written_in_place(made):
         assert found[1].stride() == (theirs * 2).t().stride()
     assert list(made[-1].graph.orders.values()).count((1, 0)) >= 2
     assert len(made[-1].targets) == 2
+
+
+def test_rows_are_copied_once_for_all_convolutions(small, made):
+    """Of an image whose channels lie last; a kernel of one element reads it as it is."""
+    w, v = [torch.randn(4, 3, size, size, requires_grad=True) for size in (3, 1)]
+    names = lambda: [e.prim.name for e in made[-1].graph.equations]
+
+    def step(x, w):
+        w.grad = None
+        (F.conv2d(x, w) ** 2).sum().backward()
+        return w.grad, F.conv2d(x * 1, w.detach() * 2).sum((2, 3))
+
+    x = torch.randn(2, 6, 7, 3)
+    compared(lambda x: step(x.permute(0, 3, 1, 2), w), x, tolerance=1e-4)
+    assert names().count("clone") == 1
+    compared(lambda x: step(x.permute(0, 3, 1, 2), v), x, tolerance=1e-4)
+    assert names().count("clone") == 0
