@@ -152,3 +152,23 @@ def test_of_equal_zeros_the_first_is_kept(kind, stride):
         np.arange(2)[:, None, None], np.arange(3)[:, None], places.numpy().reshape(2, 3, -1)
     ]
     assert (np.signbit(pooled.numpy().reshape(first.shape)) == np.signbit(first)).all()
+
+
+@pytest.mark.parametrize(("shape", "sizes"), [((7, 9), (4, 5)), ((5, 3), (3, 3)), ((4, 5), (6, 2))])
+def test_windows_of_different_lengths_keep_the_first_of_equal_ones(shape, sizes):
+    x = np.random.default_rng(0).integers(0, 4, (2, 3, *shape)).astype(np.float64)
+    want = np.empty((2, 3, *sizes), np.int64)
+    flat = np.arange(shape[0] * shape[1]).reshape(shape)
+    for lead in np.ndindex(2, 3):
+        for cell in np.ndindex(sizes):
+            box = tuple([slice(i * n // out, -(-(i + 1) * n // out))
+                         for i, n, out in zip(cell, shape, sizes, strict=True)])  # fmt: skip
+            want[(*lead, *cell)] = flat[box].reshape(-1)[np.argmax(x[lead][box])]
+    pool = tidu.nn.functional.adaptive_max_pool2d
+    given = tidu.from_numpy(x)
+    pooled, places = pool(given, sizes, return_indices=True)
+    np.testing.assert_array_equal(places.numpy(), want)
+    at_places = np.take_along_axis(x.reshape(2, 3, -1), want.reshape(2, 3, -1), -1)
+    np.testing.assert_array_equal(pooled.numpy(), at_places.reshape(want.shape))
+    mapped = vmap(lambda v: pool(v, sizes, return_indices=True)[1], in_dims=1)(given)
+    np.testing.assert_array_equal(mapped.transpose(0, 1).numpy(), want)

@@ -24,13 +24,13 @@ from random_values import difference
 from random_workers import results
 
 import tidu as torch
-from tidu.compiler.graphs import recomputation, schedule
+from tidu.compiler.graphs import layouts, recomputation, schedule
 from tidu.compiler.loops import blocked, convolution, library, nests, pooling, recurrent, winograd
 from tidu.compiler.machine import cache, native
 
 # What only large programs come to, and the values at which small ones do.
 LIMITS = (
-    (recomputation, {"LARGE": 0, "LEAST": 0, "BUDGET": 1e9, "FAR": 4}),
+    (recomputation, {"LARGE": 0, "LEAST": 0, "BUDGET": 1e9, "FAR": 4}), (layouts, {"LEAST": 0}),
     (schedule, {"SMALL_PRODUCT": 1 << 5, "SMALLEST_PRODUCT": 1 << 3, "DEEP_PRODUCT": 1}),
     (schedule, {"SMALL_PRODUCT": 0, "SMALLEST_PRODUCT": 0, "TILED_PRODUCT": 0}),
     (convolution, {"LEAST": 0, "FEW": 1}), (winograd, {"_LEAST": 0, "_GAIN": 1e9}),

@@ -125,3 +125,28 @@ def test_several_in_one_program():
     for _ in range(3):
         assert torch.allclose(compiled(x), expected)
         assert torch.allclose(x.grad, gradient)
+
+
+@pytest.mark.parametrize(("kernel", "stride", "padding", "dilation"), [
+    (2, 2, 0, 1), (3, 1, 0, 1), (3, 2, 1, 2), (2, 3, 0, 1),
+])  # fmt: skip
+def test_sums_of_what_is_spread_are_taken_first(kernel, stride, padding, dilation, made):
+    """Over all pooled axes, not over some; ties, NaN and infinities too."""
+    x = torch.randint(-3, 3, (3, 4, 11, 14)).double()
+    x[0, 1, 2:6], x[1, 2, 3, 4], x[2, 0, 0, 1] = 2, float("nan"), -float("inf")
+    x.requires_grad_()
+
+    def f(x, g):
+        y = F.max_pool2d(x, kernel, stride, padding, dilation)
+        (spread,) = torch.autograd.grad(y, x, g)
+        whole = spread.sum((0, 2, 3)), spread.sum((-1, -2), keepdim=True), spread.sum()
+        return *whole, spread.sum((0, 1, 2))
+
+    g = torch.randn_like(F.max_pool2d(x, kernel, stride, padding, dilation))
+    g[0, 1, 0, 0] = float("inf")
+    expected = f(x, g)
+    for a, b in zip(torch.compile(f, fullgraph=True)(x, g), expected, strict=True):
+        assert a.shape == b.shape
+        np.testing.assert_allclose(a.detach(), b.detach(), rtol=1e-12, atol=1e-12)
+    sums = [e.ins[0].shape for p in made for e in p.graph.equations if e.prim.name == "sum"]
+    assert sums.count(g.shape) == 3 and sums.count(x.shape) == 1

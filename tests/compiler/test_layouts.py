@@ -5,6 +5,9 @@ import pytest
 
 import tidu as torch
 from tidu.compiler.execution.segments import written_by
+from tidu.compiler.graphs import layouts
+from tidu.compiler.graphs.schedule import Fused
+from tidu.compiler.loops import library, turns
 from tidu.compiler.machine import native
 
 pytestmark = pytest.mark.skipif(not native.available(), reason="needs llvmlite")
@@ -47,3 +50,105 @@ def test_what_is_written_back_and_read_further(also):
             assert a.stride() == b.stride()
             np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5)
         np.testing.assert_allclose(mine.numpy(), theirs.numpy(), rtol=1e-6)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Values of any size are looked at."""
+    monkeypatch.setattr(layouts, "LEAST", 0)
+
+
+def compared(function, *given, tolerance=2e-5):
+    """Two calls of a compiled function against eager ones: numbers, and how results lie."""
+    compiled = torch.compile(function, fullgraph=True)
+    for _ in range(2):
+        for found, exact in zip(compiled(*given), function(*given), strict=True):
+            assert found.stride() == exact.stride()
+            np.testing.assert_allclose(found.numpy(), exact.numpy(), rtol=tolerance, atol=tolerance)
+
+
+def copies(program):
+    """The steps that only move elements."""
+    loops = [s for s in program.plan.steps if isinstance(s, Fused) and s.equations]
+    return [s for s in loops if all(e.prim.name == "clone" for e in s.equations)]
+
+
+STACKS = [((2, 3, 5, 4), (2, 3, 4, 6)), ((2, 4, 64, 64), (2, 4, 64, 32)),
+          ((40, 70, 33), (40, 33, 50)), ((2, 3, 5, 8, 4), (2, 3, 5, 4, 6)),
+          ((3, 2, 2, 9), (3, 2, 9, 3))]  # fmt: skip
+
+
+@pytest.mark.skipif(not library.available(), reason="needs the library")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shapes", STACKS, ids=str)
+def test_products_lie_as_their_readers_want(shapes, dtype, small, made):
+    """Heads beside one another, and results turned: no copy is left."""
+    x, y = [torch.randn(shape, dtype=dtype) for shape in shapes]
+    *lead, rows, columns = range(x.ndim)
+    for axes in ((lead[0], rows, *lead[1:], columns), (*lead, columns, rows),
+                 (lead[0], columns, *lead[1:], rows)):  # fmt: skip
+        compared(lambda x, y, axes=axes: ((x @ y).permute(axes).reshape(-1, 2) * 2,), x, y)
+        assert copies(made[-1]) == []
+        if axes != tuple(range(x.ndim)):
+            assert axes in made[-1].graph.orders.values()
+
+
+def test_a_convolution_reads_rows_of_what_was_normalised(small, made):
+    """Channels last for the norm, first for the convolutions around it, both ways."""
+    norm, w = torch.nn.LayerNorm(8), torch.randn(8, 1, 3, 3, requires_grad=True)
+
+    def step(x):
+        w.grad = norm.weight.grad = None
+        y = F.conv2d(x, w, padding=1, groups=8).permute(0, 2, 3, 1)
+        y = norm(y).permute(0, 3, 1, 2)
+        (F.conv2d(y, w, padding=1, groups=8) ** 2).sum().backward()
+        return w.grad, norm.weight.grad, y.detach().sum(1)
+
+    compared(step, torch.randn(2, 8, 9, 10), tolerance=2e-4)
+    assert (0, 3, 1, 2) in made[-1].graph.orders.values()
+    assert "2,9,10,8 as 0,3,1,2" in made[-1].history
+
+
+@pytest.mark.parametrize("function", [
+    lambda x: (x.permute(0, 2, 1) + 1, x.permute(0, 2, 1).contiguous() * 2),
+    lambda x: ((x.permute(2, 0, 1) * x.permute(2, 0, 1)).reshape(-1), x.sum(1).t()),
+    lambda x: (x.permute(1, 2, 0).exp().sum(0), x.mT.softmax(-1), x.mT.softmax(1).mT),
+    lambda x: (torch.cat([x.mT, x.mT * 2], 1).mT.reshape(-1), x.mT.unbind(1)[0].relu()),
+    lambda x: ((x @ x.mT).transpose(0, 1).contiguous().cumsum(0), x.mT.flip(0).sin()),
+    lambda x: ((x.mT * 3).transpose(0, 1)[1:].reshape(-1), (x.mT * 3).amax((0, 2))),
+], ids=range(6))  # fmt: skip
+@pytest.mark.parametrize("shape", [(3, 5, 7), (2, 33, 40), (20, 1, 17)], ids=str)
+def test_results_lie_as_eager(function, shape, small):
+    compared(function, torch.randn(shape))
+
+
+def test_orders_are_of_what_can_have_them(small, made):
+    """Never of results, of views, or of what calls of kernels give; nor where sizes vary."""
+    f = lambda x, w: (F.conv2d((x * 2).permute(0, 3, 1, 2), w).permute(0, 2, 3, 1).relu().sum(1),)
+    x, w = torch.randn(2, 6, 7, 4), torch.randn(4, 4, 3, 3)
+    compared(f, x, w, tolerance=1e-4)
+    graph = made[-1].graph
+    able = {e.outs[0] for e in graph.equations if layouts.anywhere(e)}
+    assert graph.orders and set(graph.orders) <= able - set(graph.outputs)
+    assert all(sorted(o) == list(range(len(v.shape))) for v, o in graph.orders.items())
+    torch.compile(f, dynamic=True)(x, w)
+    assert made[-1].plan.varying and not made[-1].graph.orders
+
+
+TURNED = [((16, 64, 128), (0, 2, 1)), ((2, 17, 33), (0, 2, 1)), ((40, 50), (1, 0)),
+          ((3, 37, 6, 7), (0, 2, 3, 1)), ((4, 3, 20, 40), (3, 1, 0, 2))]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.float32, torch.float64, torch.int64, torch.int16, torch.bool]
+)
+@pytest.mark.parametrize(("shape", "axes"), TURNED, ids=str)
+def test_blocks_are_turned(shape, axes, dtype, monkeypatch):
+    """Read across, written across, and both; sizes that fill no block."""
+    found, was = [], turns.across
+    monkeypatch.setattr(turns, "across", lambda w: found.append(was(w)) or found[-1])
+    x = torch.arange(float(np.prod(shape))).reshape(shape).to(dtype)
+    y = x.permute(axes).contiguous()
+    compared(lambda x, y: (x.permute(axes) + y, (x.permute(axes) * y).contiguous()), x, y)
+    if dtype in (torch.float32, torch.float64, torch.int64):
+        assert any(t is not None for t in found)

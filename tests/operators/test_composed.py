@@ -67,6 +67,9 @@ def test_the_first_gradients_kernel_computes_the_derived_one(name):
             kernel = prim.backward(sent, node.saved, params, edges)
             derived = prim.derived(sent, node.saved, params, (True,) * len(edges))
             for k, d in zip(kernel, derived, strict=True):
+                if d is None:  # of an index
+                    assert k is None
+                    continue
                 np.testing.assert_allclose(k, d, rtol=1e-4 if d.dtype.itemsize < 8 else 1e-9,
                                            atol=1e-6)  # fmt: skip
 
@@ -81,7 +84,9 @@ def make(definition=_smooth, **words):
     return composed("smooth", kernel, ("x", "w"), definition, **{"saves": saves, **words})
 
 
-EQUATIONS = [n for n, prim in COMPOSED.items() if "out" in names_of(prim.definition)]
+# The result of scatter_extreme is compared with the operands it is one of: both move alike.
+EQUATIONS = [n for n, prim in COMPOSED.items()
+             if "out" in names_of(prim.definition) and n != "scatter_extreme"]  # fmt: skip
 
 
 @pytest.mark.slow

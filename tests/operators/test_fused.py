@@ -1,5 +1,7 @@
 """Fused operators: every rule follows from one formula; a new activation is one line."""
 
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -195,6 +197,16 @@ def test_a_rule_that_reads_what_is_not_kept_is_refused():
     prim = fused("twice_sine", "2 * sin(x)", saves={"x": ("out",)})
     with pytest.raises(ValueError, match="which is not saved"):
         assert prim.rules
+
+
+def test_rules_are_found_without_scipy():
+    """Compiled programs have loops for these functions, and need it not at all."""
+    program = (
+        "import sys, tidu.primitives.functions as f\n"
+        "assert all(p.rules for p in (f.digamma, f.erfc, f.erfinv, f.lgamma, f.polygamma))\n"
+        "assert 'scipy.special' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_the_value_is_what_the_formula_says():

@@ -9,7 +9,15 @@ import tidu
 from tidu.cli.ops import all_primitives, print_matrix
 from tidu.core.handle import wrap
 from tidu.core.modes import listen, unlisten
-from tidu.primitives.fused_reductions import Along, Extreme, OverAxes, along, reduction, whole
+from tidu.primitives.fused_reductions import (
+    Along,
+    Extreme,
+    OverAxes,
+    Place,
+    along,
+    reduction,
+    whole,
+)
 
 FUSED = {name: prim for _, name, prim in all_primitives() if isinstance(prim, OverAxes)}
 SLOPED = {name: prim for name, prim in FUSED.items() if prim.differentiable}
@@ -23,6 +31,9 @@ def calls(prim):
     if isinstance(prim, Extreme):
         for axes, keepdims in itertools.product([(1,), (0,), (0, 2), (0, 1, 2)], [False, True]):
             yield {"axes": axes, "keepdims": keepdims, **more}
+    elif isinstance(prim, Place):
+        for axis, keepdims, largest in itertools.product(range(3), [False, True], [False, True]):
+            yield {"axis": axis, "keepdims": keepdims, "largest": largest}
     elif isinstance(prim, Along):
         yield from [{"axis": axis} for axis in range(3)]
     else:
@@ -39,8 +50,11 @@ def test_the_kernel_computes_the_formula(name):
     prim = FUSED[name]
     for params in calls(prim):
         xs = inputs(prim)
-        if not prim.differentiable:
+        if prim.name in ("any", "all"):
             xs = [x > 1.5 for x in xs]
+        if prim.name == "arg_extreme":
+            xs[0][1, 2, 3] = xs[0][1, 3, 3] = np.nan
+            xs[0][0, 0], xs[0][2, :2] = 3, -3
         found = prim.derivation.run([wrap(x) for x in xs], params)
         np.testing.assert_allclose(found.numpy(), prim.eval(*xs, **params), rtol=1e-12)
 
@@ -194,4 +208,30 @@ def test_the_matrix_lists_formulas(capsys):
     print_matrix(all_primitives())
     listed = capsys.readouterr().out.partition("fused operators")[2]
     for name, prim in FUSED.items():
-        assert name == "amax" or f"{name} " in listed and prim.formula in listed
+        assert name == "amax" or f"{name} " in listed and prim.told in listed
+
+
+@pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
+@pytest.mark.parametrize("weights", ["none", "shared", "own"])
+def test_losses_of_many_are_those_of_each(reduction, weights):
+    """nll_loss and its transpose under vmap, also with one input shared by all, to second order."""
+    random = np.random.RandomState(0)
+    x = tidu.from_numpy(random.randn(3, 5, 4))
+    target = tidu.from_numpy(random.randint(0, 4, (3, 5)))
+    target[1, 2] = -100
+    weight = {"none": [], "shared": [x[0, 0].exp()], "own": [x[:, 0].exp()]}[weights]
+
+    def loss(x, target, *weight):
+        return tidu.nn.functional.nll_loss(x, target, *weight, reduction=reduction).sin().sum()
+
+    for derivative in (tidu.func.grad(loss), tidu.func.hessian(loss)):
+        for axes in ((0, 0), (0, None), (None, 0)):
+            axes = (*axes, *[0 if weights == "own" else None for _ in weight])
+            given = [a if axis == 0 else a[0] for a, axis in zip((x, target), axes, strict=False)]
+            found = tidu.func.vmap(derivative, axes)(*given, *weight)
+            each = [
+                derivative(*[a if axis is None else a[i]
+                             for a, axis in zip((*given, *weight), axes, strict=True)])
+                for i in range(3)
+            ]  # fmt: skip
+            assert tidu.allclose(found, tidu.stack(each), rtol=1e-12, atol=1e-14)

@@ -1,6 +1,9 @@
 """max_pool*, avg_pool*, adaptive_*_pool*, lp_pool*, with PyTorch's checks."""
 
+from functools import lru_cache
 from math import prod
+
+import numpy as np
 
 from ..base.errors import hinted
 from ..core.handle import TensorBase, shape_of
@@ -8,9 +11,9 @@ from ..core.node import Node
 from ..core.retries import asked
 from ..primitives import base
 from ..primitives import resampling as r
-from ..primitives.indexing import gather
+from ..primitives.indexing import gather, take
 from ..primitives.pooling import max_pool, max_positions, mean_pool
-from ..primitives.reductions import mean
+from ..primitives.reductions import arg_extreme, mean
 from .arithmetic import abs, pow, relu, sign
 from .convert import Later, Replay, finish, held, named, scalar_name, type_of, widely
 from .flags import strict
@@ -477,6 +480,39 @@ def adaptive_avg_pool3d(input, output_size):
     return _adaptive_avg(3, input, output_size)
 
 
+def _fitted_places(x, sizes):
+    """Of windows that cover the trailing axes in `sizes` parts: the flat place of each maximum."""
+    dims, shape = len(sizes), tuple(shape_of(x))
+    lead = shape[:-dims]
+    indices, parts, places, width = _fitted_windows(shape[-dims:], tuple(sizes))
+    for axis in range(dims - 1, -1, -1):
+        x = take(x, indices[axis], dims=(len(lead) + axis,))
+    order = (*range(len(lead)), *[len(lead) + part for part in parts])
+    seen = base.reshape(base.transpose(x, axes=order), shape=(*lead, *sizes, width))
+    largest = arg_extreme(seen, axis=len(lead) + dims, largest=True, keepdims=False)
+    cell = np.arange(prod(sizes)).reshape(sizes) * width
+    return take(places, largest + cell, dims=(0,))
+
+
+@lru_cache(64)
+def _fitted_windows(shape, sizes):
+    """(for each axis the places of each window's elements; the order in which the axes of windows
+    come before those of elements; the flat places in that order; how many a window has)."""
+    indices, places, count = [], np.zeros((), np.int64), 1
+    for n, out in zip(reversed(shape), reversed(sizes), strict=True):
+        i = np.arange(out)
+        first, last = i * n // out, -(-(i + 1) * n // out) - 1
+        span = np.arange(int((last - first).max(initial=0)) + 1)
+        # Shorter windows repeat their last element, which is never the first of equal ones.
+        index = np.minimum(first[:, None] + span, last[:, None])
+        indices.insert(0, index)
+        places = index.reshape(*index.shape, *(1,) * places.ndim) * count + places
+        count *= n
+    parts = (*range(0, 2 * len(sizes), 2), *range(1, 2 * len(sizes), 2))
+    width = prod([index.shape[1] for index in indices])
+    return indices, parts, places.transpose(parts).reshape(-1), width
+
+
 def _adaptive_max(dims, input, output_size, return_indices):
     name = f"adaptive_max_pool{dims}d"
     shape, sizes = _fitted(name, input, output_size, dims)
@@ -489,7 +525,7 @@ def _adaptive_max(dims, input, output_size, return_indices):
         out = max_pool(input, **params)
         out = _called(out, "AdaptiveMaxPool{}D", dims, input, plane, result1=places)
         return (out, max_positions(input, **params)) if return_indices else out
-    places = r.fitted_positions(input.detach(), size=sizes)
+    places = _fitted_places(input.detach(), sizes)
     lead = shape[:-dims]
     flat = gather(base.reshape(input, shape=(*lead, prod(shape[-dims:]))),
                   base.reshape(places, shape=(*lead, prod(sizes))), axis=len(lead))  # fmt: skip

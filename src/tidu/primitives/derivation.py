@@ -8,7 +8,7 @@ as one function. Read `Derivation`.
 """
 
 import math
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -127,9 +127,15 @@ def _key(prim, ins, params):
 
 def _kind(prim, ins, params):
     """The type of a step's result."""
-    stand_ins = [np.ones((), i.element_type) if isinstance(i, Symbol) else i for i in ins]
+    kinds = [i.element_type if isinstance(i, Symbol) else type(i) for i in ins]
     given = {k: np.float64(1) if isinstance(v, Symbol) else v for k, v in params.items()}
-    return prim.shape(prim, stand_ins, given)[1]
+    return _kind_of(prim, tuple(kinds), tuple(given.items()))
+
+
+@cache
+def _kind_of(prim, kinds, params):
+    stand_ins = [np.ones((), k) if isinstance(k, np.dtype) else k(1) for k in kinds]
+    return prim.shape(prim, stand_ins, dict(params))[1]
 
 
 class Derivation:

@@ -1,10 +1,10 @@
 """Fused operators over axes: one formula with sums over axes, and every rule follows from it.
 
 `reduction("mean", "sum(x, axes) / n", kernel)` is one node. The words are those of elements and
-`sum`, `mean`, `amax` of an expression over the operator's axes; `n` is how many elements these
-have, `detach(x)` counts as a constant, `root(x)` is the root whose slope at zero is zero, and `out`
-the value itself, which the kernel has found. Batching counts around the batch axis; derivatives of
-every order come from `slopes_over_axes.py`.
+`sum`, `mean`, `amax`, `amin` of an expression over the operator's axes. `n` is how many elements
+these have, `place` which of them each is; `detach(x)` counts as a constant, `root(x)` is the root
+whose slope at zero is zero, and `out` the value itself, which the kernel has found. Batching counts
+around the batch axis; derivatives of every order come from `slopes_over_axes.py`.
 """
 
 import numpy as np
@@ -15,7 +15,10 @@ from ..core.primitive import Primitive, bind
 from .base import batch_reduction, move_batch, shape_reduction
 from .fused import Fused, reading
 
-__all__ = ["Along", "Extreme", "OverAxes", "Reduction", "along", "question", "reduction", "whole"]
+__all__ = [
+    "Along", "Extreme", "OverAxes", "Place", "Reduction",
+    "along", "places", "question", "reduction", "whole",
+]  # fmt: skip
 
 # Reads formulas in the words of primitives, which stand above and below this module.
 slopes_over_axes = lazy_module(__name__.rpartition(".")[0] + ".slopes_over_axes")
@@ -30,7 +33,7 @@ class OverAxes(Primitive):
 
     def __getattr__(self, name):
         if name == "derivation":
-            self.derivation = found = slopes_over_axes.Derivation(self)
+            self.derivation = found = slopes_over_axes.derived(self)
         elif name == "rules":
             self.vjp = {i: self.derivation.rule(i, self.saves[i]) for i in self.inputs}
             self.rules = found = tuple([bind(self.vjp[i], self.inputs) for i in self.inputs])
@@ -85,6 +88,18 @@ class Along(OverAxes, Fused):
         return True
 
 
+class Place(OverAxes, Fused):
+    """Where along one axis, or how far."""
+
+    __slots__ = ()
+    reduces, axes_text = True, "(axis,)"
+    axes_of, keeps_axes = staticmethod(Along.axes_of), staticmethod(Extreme.keeps_axes)
+
+    @property
+    def told(self):
+        return self.formula(*[True for _ in self.params])
+
+
 class Whole(OverAxes, Fused):
     """Of two inputs of one shape, over all axes. Where the formula has their difference alone, what
     goes to the one is what goes to the other with its sign changed."""
@@ -129,6 +144,12 @@ def question(name, formula, kernel, *, tex=None):
                  batch_reduction, shape_truth)  # fmt: skip
 
 
+def places(name, formula, kernel, *, params=(), tex=None):
+    """A whole number for each row along `axis`; `formula` is a function of the params."""
+    return _made(Place, name, formula, kernel, {"x": None}, {}, None, params, tex, batch_place,
+                 shape_place)  # fmt: skip
+
+
 def along(name, formula, kernel, *, fast=None, params=(), saves=(), tex=None):
     """A function along one `axis`, which gives as many elements as it takes."""
     return _made(Along, name, formula, kernel, {"x": (*saves, *params, "axis")}, {"x": saves}, fast,
@@ -143,13 +164,14 @@ def whole(name, formula, kernel, *, tex=None):
 
 
 def _made(kind, name, formula, kernel, reads, saves, fast, params, tex, batch, shape):
+    told = formula if isinstance(formula, str) else ""
     rules = {i: reading(names) for i, names in reads.items()} if saves else None
     prim = kind(
         name, kernel, tuple(reads), vjp=rules,
-        batch=batch, shape=shape, tex=tex or formula,
+        batch=batch, shape=shape, tex=tex or told,
     )  # fmt: skip
     prim.formula, prim.params, prim.saves, prim.fast = formula, params, saves, fast
-    prim.jvp, prim.computed = prim.pushed if saves else None, "out" not in formula
+    prim.jvp, prim.computed = prim.pushed if saves else None, "out" not in told
     return prim
 
 
@@ -161,6 +183,17 @@ def batch_along(prim, tensors, axes, params):
 
 def shape_truth(prim, args, params):
     return shape_reduction(prim, args, params)[0], np.dtype(bool)
+
+
+def batch_place(prim, tensors, axes, params):
+    (b,), axis = axes, params["axis"]
+    axis += axis >= b
+    return prim(tensors[0], **{**params, "axis": axis}), b - (b > axis and not params["keepdims"])
+
+
+def shape_place(prim, args, params):
+    row = {"axes": (params["axis"],), "keepdims": params["keepdims"]}
+    return shape_reduction(prim, args, row)[0], np.dtype(np.int64)
 
 
 def shape_along(prim, args, params):

@@ -13,6 +13,7 @@ from ..core.blocks import take as taken_rows
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Derived, Primitive
 from .base import HALVES, at_front, batch_size, cast, fronted, inverse, move_batch, reshape, sum_to
+from .composed import composed
 from .define import nondifferentiable, pad_rank
 from .ranks import order_along
 from .structural import embed, zeros_of
@@ -353,32 +354,30 @@ def _winners(x, index, source, out, axis, like):
     return kept, won, scatter_add(kept, index, won, axis=axis)
 
 
-def _extreme_back(g, x, index, source, out, axis):
-    kept, won, count = _winners(x, index, source, out, axis, g)
-    share = g / (count + cast(count == 0, to=element_type(g), origin=np.dtype(bool)))
-    taken = _fitted(gather(share, index, axis=axis) * won, tuple(shape_of(source)))
-    return share * kept, None, taken
+def _shared(x, index, source, *, axis, largest, out):
+    """Of several that are the extreme, each has an equal share of its derivative."""
+    kept, won, count = _winners(x, index, source, out, axis, x)
+    part = source[tuple([slice(0, n) for n in shape_of(index)])]
+    total = scatter_add(x * kept, index, part * won, axis=axis)
+    return total / (count + cast(count == 0, to=element_type(x), origin=np.dtype(bool)))
 
 
-def _extreme_tangent(t, primals, out, params):
-    x, index, source = primals
-    like = t[0] if t[0] is not None else t[2]
-    kept, won, count = _winners(x, index, source, out, params["axis"], like)
-    tx = zeros_of(x) if t[0] is None else t[0]
-    ts = zeros_of(source) if t[2] is None else t[2]
-    ts = ts[tuple([slice(0, n) for n in shape_of(index)])]
-    total = scatter_add(tx * kept, index, ts * won, axis=params["axis"])
-    return total / (count + cast(count == 0, to=element_type(like), origin=np.dtype(bool)))
+def _extreme_back(g, saved, params, needs):
+    x, index, source, out, _ = saved
+    kept, won, count = _winners(x, index, source, out, params["axis"], g)
+    share = g / np.maximum(count, 1)
+    part = gather(share, index, axis=params["axis"]) * won
+    return share * kept, None, _fitted(part, source.shape)
 
 
-scatter_extreme = Primitive(
-    "scatter_reduce", _scatter_extreme, ("x", "index", "source"),
-    batch=lambda prim, tensors, axes, params: (
-        prim(*fronted(tensors, axes)[1], **{**params, "axis": params["axis"] + 1}), 0),
-    pullback=_extreme_back, jvp=_extreme_tangent,
+scatter_extreme = composed(
+    "scatter_reduce", _scatter_extreme, ("x", "index", "source"), _shared, back=_extreme_back,
+    saves={"x": ("x", "index", "source", "out"), "source": ("x", "index", "source", "out")},
+    batch=batch_by(lambda axis, largest: {"axis": axis + 1, "largest": largest}),
     shape=lambda prim, args, params: (shape_of(args[0]), element_type(args[0])),
     tex="scatter_reduce(x, index, source, axis)",
 )  # fmt: skip
+
 
 # --- order --------------------------------------------------------------------------------------
 

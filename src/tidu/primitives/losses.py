@@ -5,17 +5,19 @@ As a composition (index, negate, weigh, divide) the bookkeeping cost more than t
 """
 
 import math
+from functools import cache
 
 import numpy as np
 
 from ..base.errors import hinted
 from ..core.handle import element_type, shape_of
-from ..core.primitive import Primitive
 from .arithmetic import select
-from .base import HALVES, broadcast_to, cast, move_batch, reduce_sum, reshape
+from .base import HALVES, cast, move_batch, reduce_sum, reshape
 from .comparison import ne
+from .composed import composed
 from .indexing import take
 from .structural import spread_batch
+from .transposed import pair
 
 __all__ = ["nll", "nll_back"]
 
@@ -128,22 +130,28 @@ def _batch_nll(prim, tensors, axes, params):
     return total, 0
 
 
+@cache
+def _many():
+    """The losses of many examples, each with its weights (or all with the same): its derivative is
+    how many cotangents go back at once."""
+
+    def losses(x, target, *weight, own, **params):
+        axes = (0, 0, *[0 if own else None for _ in weight])
+        return _batch_nll(nll, (x, target, *weight), axes, params)[0]
+
+    return composed("nll_losses", None, ("x", "target"), losses, saves={"x": ("target",)})
+
+
 def _batch_nll_back(prim, tensors, axes, params):
-    size, ignore, reduction = _size(tensors, axes), params["ignore"], params["reduction"]
+    size, given = _size(tensors, axes), dict(params)
+    whole = (size, *given.pop("shape"))
     g, target = [_front(t, a, size) for t, a in zip(tensors[:2], axes[:2], strict=True)]
-    taken, shape = int(len(params["shape"]) > 1), tuple(shape_of(target))
-    shares = _shares(target, tensors[2:], axes, ignore, element_type(g))
-    rest = tuple(range(1, len(shape)))
-    if reduction == "mean":
-        g = g / reduce_sum(shares, axes=rest, keepdims=False)
-    if reduction != "none":
-        g = broadcast_to(reshape(g, shape=(size,) + (1,) * len(rest)), shape=shape)
-    g = g * shares if len(tensors) > 2 else g
-    whole = (size, *params["shape"])
-    folded = (size * whole[1], *whole[2:]) if taken else whole
-    out = nll_back(_fold(g, size, taken), _fold(target, size, taken), ignore=ignore,
-                   reduction="none", shape=folded)  # fmt: skip
-    return reshape(out, shape=whole), 0
+    own = any(a is not None for a in axes[2:])
+    weight = [move_batch(t, a) if own else t for t, a in zip(tensors[2:], axes[2:], strict=True)]
+    shapes = (whole, *[tuple(shape_of(t)) for t in (target, *weight)])
+    saved = (None, target, *weight, None, shapes)
+    needs = (True, *[False for _ in shapes[1:]])
+    return _many().derived(g, saved, {**given, "own": own}, needs)[0], 0
 
 
 # --- the primitives -------------------------------------------------------------------------------
@@ -153,22 +161,8 @@ def _shape_nll(prim, args, params):
     return shape_of(args[1]) if params["reduction"] == "none" else (), element_type(args[0])
 
 
-nll = Primitive(
-    "nll_loss", _nll, ("x",), batch=_batch_nll, shape=_shape_nll,
-    pullback=lambda g, x_shape, rest, ignore, reduction: (
-        nll_back(g, *rest, ignore=ignore, reduction=reduction, shape=tuple(x_shape)),
-        *[None] * len(rest)),
-    jvp=lambda t, primals, out, params: None if t[0] is None else nll(
-        t[0], *primals[1:], **params),
-    tex="nll(x, *rest)",
+nll, nll_back = pair(
+    "nll_loss", _nll, "nll_loss_backward", _nll_back, shape=_shape_nll,
+    tex=("nll(x, target, *rest)", "nll_back(g, target, *rest)"),
 )  # fmt: skip
-nll_back = Primitive(
-    "nll_loss_backward", _nll_back, ("g",), batch=_batch_nll_back,
-    shape=lambda prim, args, params: (params["shape"], element_type(args[0])),
-    pullback=lambda g, rest, ignore, reduction: (
-        nll(g, *rest, ignore=ignore, reduction=reduction), *[None] * len(rest)),
-    jvp=lambda t, primals, out, params: nll_back(t[0], *primals[1:], **params),
-    tex="nll_back(g, *rest)",
-)  # fmt: skip
-
-nll.kind = nll_back.kind = "linear"
+nll.batch, nll_back.batch = _batch_nll, _batch_nll_back

@@ -11,8 +11,8 @@ from math import prod
 import numpy as np
 
 from ..core.native import NATIVE
-from ..core.primitive import Primitive
 from .base import HALVES
+from .composed import composed
 from .convolution_kernels import span, spans
 from .define import nondifferentiable
 from .sliding import batch_leading, shape_trailing, tail
@@ -124,23 +124,23 @@ def _max_pick(t_, x, *, kernel, stride, padding, dilation, size):
     return result
 
 
-def _pool_rule(g, x, x_shape, kernel, stride, padding, dilation, size):
-    return max_place(g, x, kernel=kernel, stride=stride, padding=padding, dilation=dilation,
-                     size=size, shape=tuple(x_shape))  # fmt: skip
-
-
-def _pool_tangent(t, primals, out, params):
-    return max_pick(t[0], primals[0], **params)
-
-
 # Where the maximum lies is constant between ties, so x and the maximum get no gradient here.
 max_pick, max_place = pair(
     "max_pick", _max_pick, "max_pool_backward", _max_place, batched=dict, shape=shape_trailing,
-    tex=("max_pick(t_, x)", "max_pool_back(g_, x)"),
+    back_torch_name="MaxPool2DWithIndicesBackward", tex=("max_pick(t_, x)", "max_pool_back(g_, x)"),
 )  # fmt: skip
-max_pool = Primitive("max_pool", _max_pool, ("x",), vjp={"x": _pool_rule}, jvp=_pool_tangent,
-                     batch=batch_leading, shape=shape_trailing,
-                     torch_name="MaxPool2DWithIndices", tex="max_pool(x, kernel)")  # fmt: skip
+
+
+def _pool_back(g, saved, params, needs):
+    x = saved[0]
+    return (max_place.eval(g, x, **params, shape=x.shape),)
+
+
+max_pool = composed(
+    "max_pool", _max_pool, ("x",), lambda x, **params: max_pick(x, x, **params), back=_pool_back,
+    saves={"x": ("x",)}, loops={0: 0}, shape=shape_trailing, torch_name="MaxPool2DWithIndices",
+    tex="max_pool(x, kernel)",
+)  # fmt: skip
 
 
 def _max_positions(x, *, kernel, stride, padding, dilation, size):

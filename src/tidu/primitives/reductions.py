@@ -15,11 +15,10 @@ from .base import (
     in_order,
     move_batch,
     reshape,
-    shape_reduction,
 )  # fmt: skip
 from .define import Conjugated, linear, nondifferentiable
 from .functions import exp, log
-from .fused_reductions import Extreme, Reduction, question, reduction
+from .fused_reductions import Extreme, Reduction, places, question, reduction
 from .structural import flip
 from .sums import total
 
@@ -203,18 +202,10 @@ def _arg_extreme(x, *, axis, largest, keepdims):
     return (np.argmax if largest else np.argmin)(x.astype(np.float32), axis, keepdims=keepdims)
 
 
-def _batch_arg(prim, tensors, axes, params):
-    x = move_batch(tensors[0], axes[0])
-    return arg_extreme(x, **{**params, "axis": params["axis"] + 1}), 0
-
-
-def _shape_arg(prim, args, params):
-    row = {"axes": (params["axis"],), "keepdims": params["keepdims"]}
-    return shape_reduction(prim, args, row)[0], np.dtype(np.int64)
-
-
-arg_extreme = nondifferentiable(
-    "arg_extreme", _arg_extreme, ("x",), batch=_batch_arg, shape=_shape_arg,
+arg_extreme = places(
+    "arg_extreme", lambda largest:
+    f"amin(place if (x == {'amax' if largest else 'amin'}(x, axis)) | (x != x) else n, axis)",
+    _arg_extreme, params=("largest",),
     tex=lambda largest, **rest: "argmax(x, axis)" if largest else "argmin(x, axis)",
 )  # fmt: skip
 

@@ -5,17 +5,14 @@ fitted windows, linear and cubic interpolation. Its transpose adds the cotangent
 """
 
 from functools import lru_cache
-from itertools import product
-from math import prod
 
 import numpy as np
 
 from ..core.handle import element_type, shape_of
-from .base import HALVES, move_batch
-from .define import nondifferentiable
+from .base import HALVES
 from .transposed import pair
 
-__all__ = ["along_axes", "fitted_positions", "resample"]
+__all__ = ["along_axes", "resample"]
 
 
 class Tap:
@@ -258,39 +255,3 @@ def along_axes(x, sizes, specs):
         if specs[axis] is not None:
             x = resample(x, spec=specs[axis], axis=axis, size=sizes[axis])
     return x
-
-
-# --- maxima of fitted windows: where they are ---------------------------------------------------
-
-
-def _fitted_positions(x, *, size):
-    """For windows that cover the trailing axes in `size` parts: the flat place of each maximum."""
-    k = len(size)
-    lead, space = x.shape[: x.ndim - k], x.shape[x.ndim - k :]
-    flat = np.arange(prod(space)).reshape(space)
-    places = np.empty((*lead, *size), np.int64)
-    for cell in product(*[range(n) for n in size]):
-        box = tuple(
-            [
-                slice(i * n // out, -(-(i + 1) * n // out))
-                for i, n, out in zip(cell, space, size, strict=True)
-            ]
-        )
-        seen = x[(..., *box)].reshape(*lead, -1)
-        places[(..., *cell)] = flat[box].reshape(-1)[np.argmax(seen, -1)]
-    return places
-
-
-def _batch_positions(prim, tensors, axes, params):
-    return prim(move_batch(tensors[0], axes[0]), **params), 0
-
-
-def _shape_positions(prim, args, params):
-    shape, size = tuple(shape_of(args[0])), tuple(params["size"])
-    return (*shape[: len(shape) - len(size)], *size), np.dtype(np.int64)
-
-
-fitted_positions = nondifferentiable(
-    "fitted_positions", _fitted_positions, ("x",), batch=_batch_positions, shape=_shape_positions,
-    tex="fitted_positions(x)",
-)  # fmt: skip

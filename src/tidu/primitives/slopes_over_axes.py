@@ -21,15 +21,15 @@ from . import functions as f
 from .base import cast, reduce_sum
 from .derivation import Derivation as OfElements
 from .products_over_axes import Choice, Sum, Total, atom, multiplied, number
-from .reductions import amax, count_of, mean
+from .reductions import amax, amin, count_of, mean
 from .rules_over_axes import Writer
 from .simpler import ZERO, Symbol
 
-__all__ = ["Derivation"]
+__all__ = ["derived"]
 
 _NOTHING = MappingProxyType({})
 _NUMBER = np.dtype(np.float64)
-_REDUCTIONS = {"sum": reduce_sum, "mean": mean, "amax": amax}
+_REDUCTIONS = {"sum": reduce_sum, "mean": mean, "amax": amax, "amin": amin}
 
 
 class Derivation(OfElements):
@@ -40,11 +40,12 @@ class Derivation(OfElements):
 
     reductions = frozenset(_REDUCTIONS.values())
 
-    def __init__(self, prim):
+    def __init__(self, prim, formula):
         self.rows, self.fixed, self.roots = {}, set(), set()
         self.n, self.result = Symbol("n", _NUMBER), Symbol("out", _NUMBER)
-        self.rows[self.n], self.rows[self.result] = True, prim.reduces
-        super().__init__(prim, prim.formula)
+        self.place = Symbol("place", _NUMBER)
+        self.rows |= {self.n: True, self.result: prim.reduces, self.place: False}
+        super().__init__(prim, formula)
         self.scalars = {self.n, *[self.names[p] for p in self.params]}
         self.inner = self._inner()
         self.quotients = self._quotients()
@@ -55,8 +56,8 @@ class Derivation(OfElements):
         op, args = formula.op, formula.args
         if op in _REDUCTIONS:
             return self._reduced(_REDUCTIONS[op], self._symbol(args[0]))
-        if op == "name" and args[0] in ("n", "out"):
-            return self.n if args[0] == "n" else self.result
+        if op == "name" and args[0] in ("n", "out", "place"):
+            return {"n": self.n, "out": self.result, "place": self.place}[args[0]]
         if op == "detach":
             self.fixed.add(found := self._symbol(args[0]))
             return found
@@ -133,6 +134,9 @@ class Derivation(OfElements):
         keepdims = self.prim.keeps_axes(params)
         values = dict(self.given(args, params))
         values[self.n] = count_of(shape, axes) or nan
+        if any(self.place in e.ins for e in self.steps):
+            values[self.place] = np.arange(shape[axes[0]]).reshape(
+                [-1 if a == axes[0] else 1 for a in range(len(shape))])  # fmt: skip
         for e in self.steps:
             ins = [values[i] if isinstance(i, Symbol) else i for i in e.ins]
             given = e.params
@@ -296,6 +300,24 @@ class Derivation(OfElements):
             return False
         center = step.ins[1].step
         return center is not None and center.prim is mean and center.ins[0] is step.ins[0]
+
+
+class ByParams:
+    """The steps of a formula that depends on the params."""
+
+    def __init__(self, prim):
+        self.prim, self.made = prim, {}
+
+    def run(self, args, params, **options):
+        formula = self.prim.formula(*[params[p] for p in self.prim.params])
+        if formula not in self.made:
+            self.made[formula] = Derivation(self.prim, formula)
+        return self.made[formula].run(args, params, **options)
+
+
+def derived(prim):
+    """What has the steps of an operator over axes, and its rules."""
+    return ByParams(prim) if callable(prim.formula) else Derivation(prim, prim.formula)
 
 
 def _total_of(factors, x):

@@ -43,6 +43,8 @@ def pair(name, kernel, back_name, back_kernel, *, tex, batched=None, cheaper=Non
     Without `batched` each example is computed by itself. ``cheaper(tensors, axes, **params)``: what
     the primitive gives, and its batch axis, where that costs less; else None.
     """
+    if torch_name and not back_torch_name:
+        back_torch_name = f"{torch_name}Backward"
     inputs, params, variadic = signature(kernel)
     shaped = "shape" in signature(back_kernel)[1]
     made = []

@@ -26,12 +26,14 @@ class Equation:
 
 
 class Graph:
-    """A traced program. `runner(arrays)` computes it, where a compiler provided one."""
+    """A traced program. `runner(arrays)` computes it, where a compiler provided one; `orders`: the
+    axes, outermost first, of values that a compiler lays out otherwise than in C order."""
 
     runner = None
 
     def __init__(self):
         self.inputs, self.constants, self.equations, self.outputs = [], [], [], []
+        self.orders = {}
         self._count = 0
 
     @property
@@ -45,25 +47,28 @@ class Graph:
         return Variable(name, shape, element_type, constant)
 
     def __str__(self):
-        lines = [f"graph({_declared(self.inputs)}):"]
-        lines += [f"  {_declared([c])} = constant" for c in self.constants]
+        lines = [f"graph({self._declared(self.inputs)}):"]
+        lines += [f"  {self._declared([c])} = constant" for c in self.constants]
         for e in self.equations:
             extra = [f"{key}={_told(value)}" for key, value in e.params.items()]
             arguments = ", ".join([str(i) for i in e.ins] + extra)
-            lines.append(f"  {_declared(e.outs)} = {e.prim.name}({arguments})")
+            lines.append(f"  {self._declared(e.outs)} = {e.prim.name}({arguments})")
         lines.append(f"  return {', '.join(map(str, self.outputs))}")
         return "\n".join(lines)
+
+    def _declared(self, variables):
+        return ", ".join([f"{v.name}: {v.element_type.name}[{self._sizes(v)}]" for v in variables])
+
+    def _sizes(self, v):
+        """Its sizes, and the order of its axes in memory: `2,3,5 as 0,2,1`."""
+        order = self.orders.get(v)
+        sizes = ",".join(map(str, v.shape))
+        return sizes if order is None else f"{sizes} as {','.join(map(str, order))}"
 
 
 def _told(value):
     """A parameter; a body is written out below its equation."""
     return str(value).replace("\n", "\n    ") if isinstance(value, Graph) else repr(value)
-
-
-def _declared(variables):
-    return ", ".join(
-        [f"{v.name}: {v.element_type.name}[{','.join(map(str, v.shape))}]" for v in variables]
-    )
 
 
 def _letters(n):

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...primitives import contraction
 from ...program.ir import Variable
-from ..graphs import bodies, passes
+from ..graphs import bodies, layouts, passes
 from ..graphs.schedule import SMALL_PRODUCT, Call, Convolution, Fused, Product, plan, reads_of
 from ..loops import convolution, convolution_results, library
 from ..loops.nests import SHARE
@@ -58,7 +58,8 @@ class Program:
         empty_idle()
         self.recorded, self.targets, self.again = recorded, targets or {}, again
         graph = passes.old_values(passes.run(recorded, varying=varying), self.targets)
-        self.graph = graph = passes.own_memory(graph, recorded, homes)
+        graph = passes.own_memory(graph, recorded, homes)
+        self.graph = graph = graph if varying else layouts.laid_out(graph)
         self.plan = plan(graph, [(graph.outputs[o], graph.inputs[i])
                                  for o, i in self.targets.items()], varying)  # fmt: skip
         self._number_buffers()
@@ -183,6 +184,7 @@ class Program:
         told = [f"recorded:\n{self.recorded}"]
         tell = lambda name, graph: told.append(f"after {name}:\n{graph}")
         passes.run(self.recorded, tell, self.plan.varying)
+        tell("lay out", self.graph)
         return "\n".join(told)
 
     def summary(self):

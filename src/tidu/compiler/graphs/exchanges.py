@@ -1,15 +1,16 @@
 """Equations in another order, where that is less work: a maximum of what relu gives is relu of the
-maximum, which has a fraction of the elements. `pooled_first` is a pass.
+maximum, which has a fraction of the elements. `pooled_first` is a pass, and so is `summed_first`: a
+sum over what a maximum's gradient is spread to, as a bias's, is that of the gradient.
 
 On the way back a gradient goes to the place of a maximum that is above zero, so the mask of relu
 stands before, too, where it is small. Places, ties and NaN are the same: relu changes no order of
 what is above zero.
 """
 
-from ...primitives import arithmetic, comparison, pooling
+from ...primitives import arithmetic, base, comparison, pooling
 from ...program.ir import Equation, Variable
 
-__all__ = ["pooled_first"]
+__all__ = ["pooled_first", "summed_first"]
 
 
 def pooled_first(graph):
@@ -118,3 +119,25 @@ def _placed(out, e, x, pooled, mask):
         Equation(arithmetic.select, [above, g, zeros], [masked], {}),
         Equation(e.prim, [masked, x], e.outs, e.params),
     ]
+
+
+def summed_first(graph):
+    """The graph with sums over all pooled axes taken before the gradient of max_pool is spread:
+    each window has one place."""
+    spread = {e.outs[0]: e for e in graph.equations if e.prim is pooling.max_place}
+    out = graph.__class__()
+    out.inputs, out.outputs, out.constants = graph.inputs, graph.outputs, graph.constants
+    out._count = graph._count
+    for e in graph.equations:
+        place = spread.get(e.ins[0]) if e.prim is base.reduce_sum else None
+        if place is not None and _pooled(place) <= {a % len(place.outs[0].shape)
+                                                    for a in e.params["axes"]}:  # fmt: skip
+            e = Equation(e.prim, [place.ins[0], *e.ins[1:]], e.outs, e.params)
+        out.equations.append(e)
+    return out
+
+
+def _pooled(e):
+    """The axes over which an equation pools."""
+    count = len(e.outs[0].shape)
+    return set(range(count - len(e.params["kernel"]), count))

@@ -9,8 +9,7 @@ import math
 import numpy as np
 
 from ...core.handle import element_type, shape_of
-from ...primitives import base, comparison, contraction, losses, network, reductions
-from ...primitives.arithmetic import select
+from ...primitives import base, contraction, losses, network, reductions
 from ...primitives.functions import sqrt
 from ...primitives.normalization import normalize
 from ...primitives.structural import concatenate, roll, slice_
@@ -66,6 +65,7 @@ def _by_formula(prim):
     def define(*args, **params):
         if any(kind_of(element_type(x)) is None for x in args):
             return prim(*args, **params)
+        args = [_bytes(x) if element_type(x) == _BOOL else x for x in args]
         return prim.derivation.run(args, params, defined=DEFINITIONS)
 
     return define
@@ -78,22 +78,6 @@ def _extreme(prim):
         return prim(_bytes(x), **axes) > 0 if element_type(x) == _BOOL else prim(x, **axes)
 
     return define
-
-
-def _arg_extreme(x, *, axis, largest, keepdims):
-    """The first place that holds the extreme, NaN before all numbers."""
-    origin, shape = element_type(x), tuple(shape_of(x))
-    if kind_of(origin) is None or not shape:
-        return reductions.arg_extreme(x, axis=axis, largest=largest, keepdims=keepdims)
-    x = _bytes(x) if origin == _BOOL else x
-    axis %= len(shape)
-    top = (reductions.largest if largest else reductions.smallest)(x, axes=(axis,), keepdims=True)
-    hit = x == top
-    if origin.kind == "f":
-        hit = comparison.bitwise_or(hit, comparison.isnan(x))
-    places = np.arange(shape[axis]).reshape([-1 if a == axis else 1 for a in range(len(shape))])
-    found = select(hit, places, np.array(shape[axis], _INDEX))
-    return reductions.smallest(found, axes=(axis,), keepdims=keepdims)
 
 
 def _roll(x, *, shifts, axes):
@@ -126,7 +110,6 @@ DEFINITIONS = {
         prim: _extreme(prim)
         for prim in (reductions.largest, reductions.smallest, reductions.amax, reductions.amin)
     },
-    reductions.arg_extreme: _arg_extreme,
     **indexed.DEFINITIONS,
     losses.nll: nll,
     losses.nll_back: nll_back,

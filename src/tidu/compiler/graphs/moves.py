@@ -13,8 +13,9 @@ from ...program.ir import Equation, Variable
 from ..loops.layout import VIEWS, Ref, diagonal_of
 from ..machine.code import kind_of
 
-__all__ = ["moved"]
+__all__ = ["PARTS", "moved"]
 
+PARTS = {structural.split: structural.spans, structural.unbind: structural.rows}  # indices of them
 _slice = VIEWS[structural.slice_]
 
 
@@ -100,8 +101,7 @@ def _overwritten(made, e, own, copy):
 
 _PLACES: dict = {
     views.view_scatter: _overwritten,
-    structural.split: _parts(structural.spans),
-    structural.unbind: _parts(structural.rows),
+    **{prim: _parts(indices) for prim, indices in PARTS.items()},
     structural.concatenate: _joined,
     structural.embed: _embedded(lambda ref, index, shape: _slice(ref, index=index)),
     structural.from_diagonal: _embedded(diagonal_of),

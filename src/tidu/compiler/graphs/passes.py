@@ -9,7 +9,7 @@ from ...transforms.draws import random_draw
 from ..loops.layout import VIEWS
 from ..loops.stops import stop
 from .bodies import draws
-from .exchanges import pooled_first
+from .exchanges import pooled_first, summed_first
 from .expansions import expanded
 from .questions import check, demand
 from .recomputation import recomputed
@@ -21,6 +21,7 @@ __all__ = ["PASSES", "old_values", "own_memory", "run"]
 def _copy(graph):
     out = Graph()
     out.inputs, out.constants, out._count = list(graph.inputs), list(graph.constants), graph._count
+    out.orders = dict(graph.orders)
     return out
 
 
@@ -225,7 +226,8 @@ def _views(graph, of=None, strides=VIEWS):
 
 PASSES = {
     "expand": expanded, "simplify": simplified, "share": shared, "drop unused": needed,
-    "pool first": pooled_first, "reshape last": reshaped_last, "recompute": recomputed,
+    "pool first": pooled_first, "sum first": summed_first, "reshape last": reshaped_last,
+    "recompute": recomputed,
 }  # fmt: skip
 
 BY_SIZE = ("recompute",)  # those that choose by sizes

@@ -24,6 +24,7 @@ from ..loops.stops import Stop, stop
 from ..machine.code import kind_of
 from .components import parted
 from .costs import before_functions, plain
+from .layouts import ordered
 from .moves import moved
 from .reshapes import REDUCTIONS, kept
 from .sinking import held_back
@@ -161,9 +162,11 @@ def _elements_of(graph, targets):
 
 
 def _own(made, v):
-    """A buffer for the variable, dense."""
+    """A buffer for the variable, dense, its axes in the order that was chosen for it."""
     made.buffers.append((v, math.prod(v.shape), v.element_type))
-    made.refs[v] = Ref(len(made.buffers) - 1, v.shape, v.element_type)
+    order = made.graph.orders.get(v)
+    strides = None if order is None else ordered(v.shape, order)
+    made.refs[v] = Ref(len(made.buffers) - 1, v.shape, v.element_type, strides)
     return made.refs[v]
 
 
@@ -279,9 +282,11 @@ def _with_tiles(made, step, together):
 
 def _with_planes(made, step, together, ins):
     """Whether these are worth doing with each part of a convolution: what is plain, does not go on
-    into what is not, and reads nothing besides that does not lie evenly in each plane."""
+    into what is not, lies plane by plane, and reads nothing else that lies unevenly in a plane."""
     (out,) = together[-1].outs
     if out in made.before_functions or not all(map(plain, together)):
+        return False
+    if any(v in made.graph.orders for e in together for v in e.outs):
         return False
     refs = [made.refs[i] for i in ins if i in made.refs]
     return all(flat(ref, step.out.shape) is not None for ref in refs)
@@ -321,6 +326,25 @@ def _product(made, e, x, y):
     for v in (x, y):
         if v not in made.refs:
             _own(made, v)
+    home, by = _own(made, out), len(out.shape) - 2
+    if made.graph.orders.get(out, (by + 1,))[-1] == by:
+        x, y, out = [_turned(made, v) for v in (y, x, out)]
+    _multiply(made, e, x, y, out)
+    made.refs[e.outs[0]], made.ready[e.outs[0]] = home, made.ready[out]
+
+
+def _turned(made, v):
+    """The matrices of a stack with rows and columns exchanged."""
+    *lead, rows, columns = range(len(v.shape))
+    axes = (*lead, columns, rows)
+    found = Variable(f"{v.name}_turned", [v.shape[a] for a in axes], v.element_type)
+    ref = made.refs[v]
+    made.refs[found] = ref.with_(found.shape, [ref.strides[a] for a in axes])
+    made.ready[found] = made.ready.get(v, -1) | 1
+    return found
+
+
+def _multiply(made, e, x, y, out):
     lead = out.shape[:-2]
     m, n, k = out.shape[-2], out.shape[-1], x.shape[-1]
     rx, ry = made.refs[x], made.refs[y]
@@ -338,13 +362,12 @@ def _product(made, e, x, y):
     elif math.prod(lead) > 1 and m * n * k <= TILED_PRODUCT and tiles.serves(step):
         large = False
     if large and not library.available():
-        return _call(made, e)
-    if large:
+        made.steps.append(Call(e))
+    elif large:
         x, y = [v if library.readable(made.refs[v]) else _copy_step(made, v, None) for v in (x, y)]
-        made.steps.append(Product(Equation(e.prim, [x, y], e.outs, e.params)))
+        made.steps.append(Product(Equation(e.prim, [x, y], [out], e.params)))
     else:
         made.steps.append(step)
-    _own(made, out)
     made.ready[out] = 2 * (len(made.steps) - 1) + 1
 
 
@@ -534,7 +557,8 @@ def _in_one_place(made):
         if isinstance(step, Product) and made.refs[step.out].buffer not in read:
             for v in [v for e in step.equations for v in e.outs]:
                 ref = made.refs.get(v)
-                if ref is not None and made.buffers[ref.buffer][0] is v and _alike(v, step.out):
+                own = ref is not None and ref.dense and made.buffers[ref.buffer][0] is v
+                if own and _alike(v, step.out):
                     made.refs[step.out] = ref
                     break
 

@@ -13,7 +13,7 @@ from ..machine.code import BYTES, Code, Value
 from .convolution_code import multiply_add
 from .pointwise import lanes_below
 from .reductions import loop
-from .tiles import turned
+from .turns import turned
 
 __all__ = ["AFTER", "address", "begin", "serves"]
 

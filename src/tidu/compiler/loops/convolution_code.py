@@ -12,8 +12,9 @@ from .convolution_results import THEN
 from .convolution_sizes import lanes_of
 from .pointwise import over
 from .reductions import loop
+from .turns import shuffle
 
-__all__ = ["Body", "correlate", "lesser", "multiply_add", "shuffle", "weigh"]
+__all__ = ["Body", "correlate", "lesser", "multiply_add", "weigh"]
 
 ALWAYS = 1 << 15  # work of one unit: any number of them is worth the threads
 
@@ -22,13 +23,6 @@ def multiply_add(m, x, y, z):
     """x · y + z; without the instruction for it LLVM would call a function."""
     fused = native.HOST.vector_bytes > 16 or not native.HOST.triple.startswith("x86")
     return m.fma(x, y, z) if fused else m.splat(x) * m.splat(y) + z
-
-
-def shuffle(m, a, b, places):
-    """The lanes of a and, counted on, of b at these places."""
-    numbers = ", ".join([f"i32 {i}" for i in places])
-    count = len(places)
-    return m.put(a.kind, count, f"shufflevector {a}, {b}, <{count} x i32> <{numbers}>")
 
 
 class Body:

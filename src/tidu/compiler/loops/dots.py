@@ -9,10 +9,11 @@ from math import ceil, prod
 
 from ..machine import native
 from ..machine.code import BYTES, Code, Value, kind_of
-from .convolution_code import multiply_add, shuffle
+from .convolution_code import multiply_add
 from .nests import HEADER, Written, homes
 from .pointwise import lanes_below
 from .reductions import loop
+from .turns import shuffle
 
 __all__ = ["emit", "serves"]
 

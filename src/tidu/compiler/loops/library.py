@@ -114,21 +114,25 @@ class _Matrix:
         self.pointer, self.order, self.leading, self.step = pointer, order, leading, step
 
 
-def _unit(m, kind, u, c, a, b, sizes, piece, stack, bias=None, then=False):
+def _unit(m, kind, u, c, a, b, sizes, piece, stack, bias=None, then=False, leading=None):
     """Unit `u`: one piece of one product. `stack`: (count, step of a, step of b), outermost first;
-    the results follow one another in memory. `then`: whether it has an epilogue."""
+    the results follow one another in memory, unless `stack` has their steps, too, and `leading` is
+    from one of their rows to the next. `then`: whether it has an epilogue."""
     height, width, depth = sizes
     rows, columns, across, pieces = piece
     which, here = u / pieces, m.put("i64", 1, f"srem {u}, {pieces.text}")
     row = (here / across) * rows
     column = m.put("i64", 1, f"srem {here}, {across.text}") * columns
     place_a, place_b, rest = row * a.step, column * b.step, which
-    for count, step_a, step_b in reversed(stack):
+    place_c = (which * height + row) * width if leading is None else row * leading
+    for count, step_a, step_b, *step_c in reversed(stack):
         index = m.put("i64", 1, f"srem {rest}, {count.text}")
         rest = rest / count
         place_a, place_b = place_a + index * step_a, place_b + index * step_b
+        for step in step_c:
+            place_c = place_c + index * step
     many_rows, many = lesser(m, height - row, rows), lesser(m, width - column, columns)
-    home = m.at(c, (which * height + row) * width + column, kind)
+    home = m.at(c, place_c + column, kind)
     if bias is not None:
         zero = m.constant("i64", 0, 1)
         loop(m, zero, many_rows, lambda r: _copy(m, kind, m.at(home, r * width, kind),
@@ -138,7 +142,7 @@ def _unit(m, kind, u, c, a, b, sizes, piece, stack, bias=None, then=False):
     letter = "s" if kind == "f32" else "d"
     given = [m.constant("i32", _ROW_MAJOR, 1), i32(a.order), i32(b.order), many_rows, many, depth,
              one, m.at(a.pointer, place_a, kind), a.leading, m.at(b.pointer, place_b, kind),
-             b.leading, beta, home, width]  # fmt: skip
+             b.leading, beta, home, width if leading is None else leading]  # fmt: skip
     name = f"{letter}gemm"
     if then:
         after, table = Value(m, "ptr", 1, epilogues.NAME), Value(m, "ptr", 1, "%table")
@@ -247,7 +251,7 @@ def _lead_strides(x, lead):
 
 
 def runs(shape, *strides):
-    """The axes as few as they can be: [(count, step, step)], outermost first."""
+    """The axes as few as they can be: [(count, *steps)], outermost first."""
     out = []
     for n, *steps in zip(shape, *strides, strict=True):
         if n == 1:
@@ -302,17 +306,21 @@ def emit(plan, step):
     across, down = ceil(width / columns), ceil(height / rows)
     m = Code(lanes=native.HOST.vector_bytes // BYTES[kind])
     left, right = [_layout(r.shape[-2:], r.strides[-2:]) for r in (rx, ry)]
-    numbers = [*left, _step(left, 0), *right, _step(right, 1), height, width, depth,
-               rows, columns, across, across * down, *chain(*runs(lead, sx, sy))]  # fmt: skip
+    apart = () if ro.dense else (ro.strides[:-2],)
+    numbers = [*left, _step(left, 0), *right, _step(right, 1), height, width, depth, rows, columns,
+               across, across * down, *chain(*runs(lead, sx, sy, *apart))]  # fmt: skip
+    numbers += [ro.strides[-2]] * len(apart)
     others = [v for part in epilogues.operands(plan, step) for v in part]
     if not plan.varying and prod(lead) * height * width * depth < _LISTED:
         given, numbers = numbers, []
     (a, b, c), values = homes(m, [kind] * 3, len(numbers), len(others))
     values = values or [m.constant("i64", n, 1) for n in given]
     a, b = _Matrix(a, *values[:3]), _Matrix(b, *values[3:6])
-    stack = [tuple(values[k : k + 3]) for k in range(13, len(values), 3)]
-    then = bool(step.equations)
-    _all_units(m, lambda u: _unit(m, kind, u, c, a, b, values[6:9], values[9:13], stack, then=then))
+    each, end = 3 + len(apart), len(values) - len(apart)
+    stack = [tuple(values[k : k + each]) for k in range(13, end, each)]
+    then, leading = bool(step.equations), values[-1] if apart else None
+    _all_units(m, lambda u: _unit(m, kind, u, c, a, b, values[6:9], values[9:13], stack, None,
+                                  then, leading))  # fmt: skip
     text, places = m.text(HEADER), [(r.buffer, r.offset) for r in refs]
     if then:
         function, module = epilogues.emit(plan, step, kind, m.lanes)

@@ -9,11 +9,14 @@ is the text of all.
 """
 
 import math
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import ceil
 
 from ..machine import native
 from ..machine.code import BYTES, Code, Value
+from . import turns
 from .pointwise import over
 from .reductions import GROUPS, in_groups, loop
 
@@ -77,11 +80,25 @@ class Nest:
         return [*self.reads.values(), *self.writes.values(), *[r.place for r in self.reductions]]
 
 
+def _axes(nest, places):
+    """The axes, outermost first: in the order in which most of what has them all lies."""
+    plain = tuple(range(len(nest.shape)))
+    if nest.varying:
+        return plain
+    wide = [a for a in plain if nest.shape[a] > 1]
+    orders = Counter({plain: 0.5})
+    for p in places:
+        if all(p.strides[a] for a in wide):
+            orders[tuple(sorted(plain, key=lambda a: -abs(p.strides[a])))] += 1
+    return max(orders, key=orders.get)
+
+
 def _collapsed(nest):
     """(sizes, whether reduced, strides of each place) with dimensions merged where all allow it."""
     places = nest.places()
     sizes, kinds, strides = [], [], [[] for _ in places]
-    for d, n in enumerate(nest.shape):
+    for d in _axes(nest, places):
+        n = nest.shape[d]
         if n == 1 and not (nest.varying and len(nest.shape) == 1):
             continue
         reduced = d in nest.reduced
@@ -139,6 +156,10 @@ class Writer:
         if not nest.varying:
             self.lengths = [self.constant(n) for n in self.sizes]
         self.accumulators = []
+        self.turn, self.tiles = self.across(), {}
+        if self.turn is not None:
+            blocks = ceil(self.sizes[self.turn] / self.m.lanes)
+            self.lengths[self.turn] = self.constant(blocks)
         self.abreast = self._abreast()
         self.reductions = nest.reductions * self.abreast
 
@@ -157,6 +178,14 @@ class Writer:
             self.sizes, self.kinds, self.strides, len(self.nest.reads), self.nest.varying
         )
 
+    def across(self):
+        """The dimension that blocks go through together with that, if some do."""
+        return None if self.vector is None else turns.across(self)
+
+    def count(self, d):
+        """How many steps there are along an outer dimension."""
+        return self.sizes[d] if d != self.turn else ceil(self.sizes[d] / self.m.lanes)
+
     def constant(self, n):
         return self.m.constant("i64", n, 1)
 
@@ -169,7 +198,7 @@ class Writer:
         start, stop = Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop")
         if outer:
             first = self._parallel(outer)
-            units = math.prod(self.sizes[d] for d in outer[:first])
+            units = math.prod(self.count(d) for d in outer[:first])
             loop(m, start, stop, lambda u: self._unit(u, outer, first, index))
         elif kept:
             units, self.step = self.sizes[self.vector], self.m.lanes * self.abreast
@@ -187,7 +216,7 @@ class Writer:
             return min(2, len(outer))
         count, units = 0, 1
         while count < len(outer) and units < 64:
-            units *= self.sizes[outer[count]]
+            units *= self.count(outer[count])
             count += 1
         return count
 
@@ -223,6 +252,8 @@ class Writer:
             index[self.vector] = i
             self._reduce(index, mask)
 
+        if self.turn is not None:
+            return turns.strip(self, start, stop, index)
         if self.m.lanes == 1:
             return loop(self.m, start, stop, lambda i: at(i, None))
         if self.abreast > 1:
@@ -247,7 +278,7 @@ class Writer:
     def _reduce(self, index, mask, block=None):
         """All reduced dimensions for one place of the kept ones (or a vector of places)."""
         if not self.nest.reductions:
-            return self._element(index, mask)
+            return self.element(index, mask)
         m, lanes = self.m, self.m.lanes
         inner = [d for d, r in enumerate(self.kinds) if r]
         in_lanes = lanes > 1 and self.kinds[self.vector]
@@ -255,7 +286,7 @@ class Writer:
         if inner:
             self._inner(inner, index, mask, totals, block)
         else:
-            self._element(index, mask, totals)
+            self.element(index, mask, totals)
         for here, parts in self._beside(index, totals):
             for r, total in zip(self.nest.reductions, parts, strict=True):
                 value = m.load(total, r.place.kind, lanes)
@@ -323,7 +354,7 @@ class Writer:
         def element(i, inner_mask, parts):
             index[d] = i
             for here, own in self._beside(index, parts):
-                self._element(here, mask if inner_mask is None else inner_mask, own,
+                self.element(here, mask if inner_mask is None else inner_mask, own,
                               d == self.vector and inner_mask is not None)  # fmt: skip
 
         def run(low, high, parts):
@@ -338,7 +369,7 @@ class Writer:
 
     # --- elements --------------------------------------------------------------------------
 
-    def _position(self, k, index):
+    def position(self, k, index):
         """The index of an element of place k, as one i64."""
         total = None
         for d, stride in enumerate(self.strides[k]):
@@ -347,7 +378,7 @@ class Writer:
                 total = here if total is None else total + here
         return self.constant(0) if total is None else total
 
-    def _element(self, index, mask, parts=(), neutral=False):
+    def element(self, index, mask, parts=(), neutral=False):
         """Reads, computes, writes and accumulates at one place, or one vector of places."""
         m, nest = self.m, self.nest
         values = {}
@@ -369,7 +400,9 @@ class Writer:
 
     def _read(self, k, place, index, mask):
         m = self.m
-        pointer = m.at(self.homes[k], self._position(k, index), place.kind)
+        if k in self.tiles:
+            return m.load(self.tiles[k], place.kind)
+        pointer = m.at(self.homes[k], self.position(k, index), place.kind)
         stride = 0 if self.vector is None else self.strides[k][self.vector]
         if m.lanes == 1 or stride == 0:
             return m.load(pointer, place.kind, 1)
@@ -379,7 +412,9 @@ class Writer:
 
     def _put(self, k, place, value, index, mask):
         m = self.m
-        pointer = m.at(self.homes[k], self._position(k, index), place.kind)
+        if k in self.tiles:
+            return m.store(value, self.tiles[k])
+        pointer = m.at(self.homes[k], self.position(k, index), place.kind)
         stride = 0 if self.vector is None else self.strides[k][self.vector]
         if m.lanes == 1:
             return m.store(value, pointer)
@@ -395,7 +430,7 @@ class Writer:
             return m.store(value, m.at(self.homes[k], block, place.kind))
         if value.lanes > 1:
             return self._put(k, place, value, index, mask)
-        m.store(value, m.at(self.homes[k], self._position(k, index), place.kind))
+        m.store(value, m.at(self.homes[k], self.position(k, index), place.kind))
 
 
 def _rounds(reduction):

@@ -10,11 +10,12 @@ from math import ceil, prod
 
 from ..machine import native
 from ..machine.code import BYTES, Code, Value, kind_of
-from .convolution_code import multiply_add, shuffle
+from .convolution_code import multiply_add
 from .epilogues import Elements
 from .nests import HEADER, Written, homes
 from .pointwise import lanes_below
 from .reductions import loop
+from .turns import turned
 
 __all__ = ["emit", "serves"]
 
@@ -72,7 +73,8 @@ class _Product:
     def __init__(self, plan, step, kept):
         *self.lead, self.height, self.width, self.depth = step.shape
         (left, self.a_steps), (right, self.b_steps) = step.operands.values()
-        kind = self.kind = kind_of(step.out.element_type)
+        kind, self.out = kind_of(step.out.element_type), plan.refs[step.out]
+        self.kind, self.leading = kind, self.out.strides[-2]
         m = self.m = Code(lanes=native.HOST.vector_bytes // BYTES[kind])
         self.then, self.kept = Elements(m, plan, step) if step.equations else None, kept
         self.variables = [left, right, *(self.then.variables if self.then else [step.out])]
@@ -106,12 +108,22 @@ class _Product:
                 rest = m.put("i64", 1, f"udiv {rest}, {n.text}")
             a, b = a + here * self.a_steps[d], b + here * self.b_steps[d]
         a, b = m.at(self.a, a, self.kind), m.at(self.b, b, self.kind)
-        c = m.at(self.c, u * (self.height * self.width), self.kind)
+        c = m.at(self.c, self._result(u), self.kind)
         down = self.b_steps[-1]
         if self.packed is not None:
             self._pack(b)
             b, down = self.packed, self.across
         self._tiles(a, b, c, down)
+
+    def _result(self, u):
+        """The place of the first element of a result."""
+        if self.out.dense:
+            return u * (self.height * self.width)
+        place = self.zero
+        for n, step in reversed(list(zip(self.lead, self.out.strides, strict=False))):
+            place = place + self.m.put("i64", 1, f"urem {u}, {self.number(n).text}") * step
+            u = self.m.put("i64", 1, f"udiv {u}, {self.number(n).text}")
+        return place
 
     def _pack(self, b):
         """The right matrix with its columns side by side; blocks of it are turned in registers
@@ -209,7 +221,7 @@ class _Product:
         """Elements of the result, and what goes on with them."""
         m = self.m
         if self.kept:
-            m.store(value, m.at(c, row * self.width + column, self.kind), mask)
+            m.store(value, m.at(c, row * self.leading + column, self.kind), mask)
         if self.then:
             was, m.lanes = m.lanes, value.lanes
             self.then.at(row, column, mask, value)
@@ -219,15 +231,3 @@ class _Product:
         place = self.m.at(row, self.number(first), self.kind)
         whole = mask is None or self.packed is not None
         return self.m.load(place, self.kind, lanes, None if whole else mask)
-
-
-def turned(m, lines):
-    """A square block, one vector a line, with rows and columns exchanged."""
-    n = len(lines)
-    low = [i // 2 + i % 2 * n for i in range(n)]
-    high = [i + n // 2 for i in low]
-    stages, half = n.bit_length() - 1, n // 2
-    for _ in range(stages):
-        pairs = [(lines[i], lines[i + half]) for i in range(half)]
-        lines = [shuffle(m, a, b, places) for a, b in pairs for places in (low, high)]
-    return lines

@@ -8,11 +8,12 @@ of neighbouring tiles; `_Tiles` cuts a block into runs that fit a vector.
 """
 
 from ..machine.code import Value
-from .convolution_code import Body, lesser, multiply_add, shuffle
+from .convolution_code import Body, lesser, multiply_add
 from .convolution_results import AHEAD, THEN, ask_for
 from .pointwise import lanes_below
 from .reductions import loop
 from .tiles import turned
+from .turns import shuffle
 
 __all__ = ["PAD", "correlate", "transform", "weigh"]
 
