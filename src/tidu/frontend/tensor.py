@@ -568,7 +568,7 @@ def _no_attribute(kind, name):
 
 
 def _text(tensor):
-    value = tensor._value
+    value = settle(tensor)
     under = value.dtype is None and value.__class__ is not Unresolved
     return _text_under(value) if under else _plain_text(tensor, ())
 
