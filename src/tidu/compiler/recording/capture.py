@@ -42,15 +42,16 @@ __all__ = ["Captured", "capture"]
 
 
 class _Handle:
-    """A tensor as it was before the run."""
+    """A tensor as it was before the run. `order`: its axes, outermost first, where its memory is
+    dense in another order than C's."""
 
-    __slots__ = ("extra", "grad", "handle", "names", "node", "value", "variable", "view")
+    __slots__ = ("extra", "grad", "handle", "names", "node", "order", "value", "variable", "view")
 
     def __init__(self, handle):
         self.handle = handle
         self.value, self.node, self.grad = handle._value, handle._node, handle._grad
         self.view, self.extra, self.variable = handle._view, handle._extra, None
-        self.names = dict(handle.__dict__)
+        self.names, self.order = dict(handle.__dict__), _turned(self.value)
 
     def restore(self):
         handle = self.handle
@@ -70,6 +71,13 @@ class _Handle:
     def renamed(self):
         """Whether attributes were set on the tensor."""
         return not same_entries(self.handle.__dict__, self.names)
+
+
+def _turned(value):
+    if not isinstance(value, np.ndarray) or value.flags.c_contiguous or not value.flags.aligned:
+        return None
+    order = order_of(value)
+    return order if order and value.transpose(order).flags.c_contiguous else None
 
 
 class Captured:
@@ -232,8 +240,8 @@ def _check(olds):
             if value.flags.c_contiguous:
                 start = address(value)
                 spans.append((start, start + value.nbytes, old))
-            elif old.node is LEAF:
-                raise Break("a parameter does not lie in memory in order")
+            elif old.node is LEAF and old.order is None:
+                raise Break("a parameter lies in memory with gaps, or shares elements")
             else:
                 spans.append((*byte_bounds(value), old))
     spans.sort(key=lambda span: span[:2])
@@ -550,7 +558,9 @@ class _Run:
             made.gradients.append((old, None))
             return
         made.gradients.append((old, len(outputs)))
-        outputs.append((self._variable(now), root_of(now)[0], None))
+        alike = tuple(shape_of(now)) == old.value.shape
+        order = old.order if alike else None  # it lies as its tensor does
+        outputs.append((self._variable(now), root_of(now)[0], order))
 
     def _backward(self, made, values):
         """The cotangents of what was given and reached, from those of the results."""
