@@ -9,8 +9,8 @@ changed) raises `Break`, with nothing changed.
 
 import math
 import sys
-import threading
 from itertools import pairwise
+from threading import Event, get_ident
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
@@ -162,6 +162,7 @@ def capture(function, args, kwargs, reach, answers=None, numbers=None):
     finally:
         for old in olds:
             old.restore()
+        run.tracer.over.set()
         reach.undo()
         run.growing.undo()
         given.undo()
@@ -178,7 +179,7 @@ class _Listening:
         self.tracer = tracer
 
     def __enter__(self):
-        self.said, self.out, self.thread = None, sys.stdout, threading.get_ident()
+        self.said, self.out, self.thread = None, sys.stdout, get_ident()
         sys.stdout = self
         RESTARTS.append(self._seeded)
         return self
@@ -189,11 +190,11 @@ class _Listening:
             sys.stdout = self.out
 
     def _seeded(self):
-        if threading.get_ident() == self.thread:
+        if get_ident() == self.thread:
             self.tracer.refuse("it seeds a stream of random numbers")
 
     def write(self, text):
-        if threading.get_ident() != self.thread:
+        if get_ident() != self.thread:
             return self.out.write(text)
         self.said = self.said or frames_here()
         return len(text)
@@ -250,6 +251,9 @@ def _check(olds):
     return shared
 
 
+_PATIENCE = 10  # seconds
+
+
 class _Tracer(Tracer):
     """A tracer that records random draws too: they are made again, in order, at each call."""
 
@@ -261,6 +265,19 @@ class _Tracer(Tracer):
         super().__init__()
         self.layouts = Layouts(self.graph)
         self.answers, self.known = answers, 0 if answers is None else len(answers)
+        self.thread, self.over = get_ident(), Event()
+
+    def left(self, handles):
+        """What other threads do with tensors of the function waits until the run is over. One that
+        the function itself waits for, as it seems after a while, goes on, and the run is given up.
+        """
+        if get_ident() == self.thread:
+            return False
+        if self.refused is None and not self.over.wait(_PATIENCE):
+            self.refused = Break("another thread computes with its tensors while it runs")
+        return not any(
+            isinstance(h, TensorBase) and getattr(h._value, "level", None) is self for h in handles
+        )
 
     def answer(self, variable, use):
         """The value of a variable that decides what the function does, where it is known: the
@@ -288,6 +305,8 @@ class _Tracer(Tracer):
         return Deferred(value.variable, self) if math.prod(value.shape) == 1 else None
 
     def process(self, prim, args, params):
+        if get_ident() != self.thread and self.left(args):
+            return prim(*args, **params)
         if self.numbers is not None and any(isinstance(a, Number) for a in args):
             args = self.numbers.lifted(args, self)
         return super().process(prim, args, params)
