@@ -257,7 +257,8 @@ def lowering(prim):
     its formula; None where NumPy computes it."""
     found = ELEMENTS.get(prim)
     if found is None and isinstance(prim, Fused) and prim.computed:
-        if all(lowering(e.prim) and _always(e) for e in prim.derivation.steps):
+        steps = getattr(prim.derivation, "steps", None)  # none where they depend on params
+        if steps is not None and all(lowering(e.prim) and _always(e) for e in steps):
             found = ELEMENTS[prim] = _by_formula(prim)
     return found
 
