@@ -7,8 +7,10 @@ import pytest
 
 import tidu
 from tidu.cli.ops import all_primitives, print_matrix
+from tidu.compiler.loops import elements
 from tidu.core.handle import wrap
 from tidu.core.modes import listen, unlisten
+from tidu.primitives.fused import Fused
 from tidu.primitives.fused_reductions import (
     Along,
     Extreme,
@@ -235,3 +237,11 @@ def test_losses_of_many_are_those_of_each(reduction, weights):
                 for i in range(3)
             ]  # fmt: skip
             assert tidu.allclose(found, tidu.stack(each), rtol=1e-12, atol=1e-14)
+
+
+def test_every_operator_can_be_asked_for_a_loop_over_elements():
+    """The formula of `arg_extreme` depends on its params: it was asked for steps it has not got."""
+    over_axes = [
+        p for _, _, p in all_primitives() if isinstance(p, Fused) and p.kind != "elementwise"
+    ]
+    assert len(over_axes) > 10 and not any(map(elements.lowering, over_axes))
