@@ -55,7 +55,7 @@ def quotient(x, y):
     """x / y, and zero where y is."""
     if isinstance(x, TensorBase) or isinstance(y, TensorBase):
         return masked(x / y, y != 0)
-    return np.divide(x, y, out=np.zeros_like(x), where=y != 0)
+    return x / np.where(y == 0, y.dtype.type(np.inf), y)
 
 
 # --- mean ---------------------------------------------------------------------------------------
