@@ -152,3 +152,89 @@ def test_blocks_are_turned(shape, axes, dtype, monkeypatch):
     compared(lambda x, y: (x.permute(axes) + y, (x.permute(axes) * y).contiguous()), x, y)
     if dtype in (torch.float32, torch.float64, torch.int64):
         assert any(t is not None for t in found)
+
+
+@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.Adam])
+@pytest.mark.parametrize("steps", [False, True], ids=["backward outside", "whole steps"])
+def test_models_whose_channels_lie_last(kind, steps, made):
+    """Parameters, their gradients and an optimizer's state are read and written where they lie."""
+
+    def run(compiled):
+        torch.manual_seed(0)
+        model = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 8, 3, padding=1, bias=False), torch.nn.BatchNorm2d(8),
+            torch.nn.ReLU(), torch.nn.Conv2d(8, 6, 1), torch.nn.MaxPool2d(2),
+            torch.nn.Conv2d(6, 4, 3),
+        ).to(memory_format=torch.channels_last)  # fmt: skip
+        optimizer = kind(model.parameters(), lr=0.05)
+
+        def step(x):
+            loss = (model(x) ** 2).mean()
+            if steps:
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            return loss
+
+        f = torch.compile(step, fullgraph=not steps) if compiled else step
+        losses = []
+        for _ in range(4):
+            x = torch.randn(2, 3, 10, 12).to(memory_format=torch.channels_last)
+            loss = f(x)
+            if not steps:
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            losses.append(loss.item())
+        state = [v for s in optimizer.state.values() for v in s.values() if torch.is_tensor(v)]
+        return losses, [*model.parameters(), *[p.grad for p in model.parameters()], *state]
+
+    (found, mine), (exact, theirs) = run(True), run(False)
+    assert made and any(p.graph.orders for p in made)
+    np.testing.assert_allclose(found, exact, rtol=1e-4)
+    for a, b in zip(mine, theirs, strict=True):
+        assert a.stride() == b.stride()
+        np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-3, atol=1e-4)
+
+
+def test_turned_memory_is_written_in_place(made):
+    """A tensor given or reached, dense in another order; one with gaps is copied."""
+    state, gaps = torch.zeros(5, 6).t(), torch.zeros(6, 10)[:, ::2]
+
+    def step(x):
+        state.mul_(0.5).add_(x)
+        gaps.add_(x.exp())
+        x.sub_(1)
+        return state.sum(0), (x * 2).t()
+
+    compiled = torch.compile(step, fullgraph=True)
+    mine = torch.arange(30.0).reshape(5, 6).t() / 30
+    theirs, kept = mine.clone(), torch.zeros(6, 5)
+    for _ in range(3):
+        found = compiled(mine)
+        kept = kept * 0.5 + theirs
+        theirs -= 1
+        np.testing.assert_allclose(state.numpy(), kept.numpy(), rtol=1e-5)
+        np.testing.assert_allclose(mine.numpy(), theirs.numpy(), rtol=1e-5)
+        np.testing.assert_allclose(found[0].numpy(), kept.numpy().sum(0), rtol=1e-5)
+        np.testing.assert_allclose(found[1].numpy(), theirs.numpy().T * 2, rtol=1e-5)
+        assert found[1].stride() == (theirs * 2).t().stride()
+    assert list(made[-1].graph.orders.values()).count((1, 0)) >= 2
+    assert len(made[-1].targets) == 2
+
+
+def test_rows_are_copied_once_for_all_convolutions(small, made):
+    """Of an image whose channels lie last; a kernel of one element reads it as it is."""
+    w, v = [torch.randn(4, 3, size, size, requires_grad=True) for size in (3, 1)]
+    names = lambda: [e.prim.name for e in made[-1].graph.equations]
+
+    def step(x, w):
+        w.grad = None
+        (F.conv2d(x, w) ** 2).sum().backward()
+        return w.grad, F.conv2d(x * 1, w.detach() * 2).sum((2, 3))
+
+    x = torch.randn(2, 6, 7, 3)
+    compared(lambda x: step(x.permute(0, 3, 1, 2), w), x, tolerance=1e-4)
+    assert names().count("clone") == 1
+    compared(lambda x: step(x.permute(0, 3, 1, 2), v), x, tolerance=1e-4)
+    assert names().count("clone") == 0

@@ -145,7 +145,6 @@ def changes():
 @pytest.mark.parametrize("change", changes(), ids=lambda change: change.__name__)
 @pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.Adam])
 @pytest.mark.usefixtures("dictionaries")
-@pytest.mark.filterwarnings("ignore:.*does not lie in memory in order")
 def test_a_change_is_noticed(change, optimizer):
     (model, updates, step), (other, updates2, plain) = [training(optimizer) for _ in range(2)]
     compiled = torch.compile(step)

@@ -15,7 +15,7 @@ from tidu.explain.views.reader import Reader
 
 pytestmark = pytest.mark.slow
 # Recorded as their parts while one listens.
-WITHOUT_FORMULA = {"attention", "lstm", "gru"}
+WITHOUT_FORMULA = {"attention", "lstm", "gru", "lstm_backward", "gru_backward"}
 REFUSALS = ("QR decomposition", "linalg.qr", "is not implemented")
 # Where each element comes from is told by numbers, not by a rule with letters.
 BY_TABLE = frozenset(
@@ -55,10 +55,10 @@ def seed(out):
 
 # Told by their names: factors of matrices, and choices that have no sum or largest.
 NAMED = frozenset(
-    "adjugate attention gru linalg_cholesky_ex linalg_det linalg_eig linalg_eigh linalg_inv_ex "
-    "linalg_matrix_exp linalg_pinv linalg_qr linalg_slogdet linalg_solve_ex "
-    "linalg_solve_triangular linalg_svd lstm max_pick max_pool_backward median nanmedian "
-    "scatter_reduce".split()
+    "adjugate attention gru gru_backward linalg_cholesky_ex linalg_det linalg_eig linalg_eigh "
+    "linalg_inv_ex linalg_matrix_exp linalg_pinv linalg_qr linalg_slogdet linalg_solve_ex "
+    "linalg_solve_triangular linalg_svd lstm lstm_backward max_pick max_pool_backward median "
+    "nanmedian scatter_reduce".split()
 )
 
 

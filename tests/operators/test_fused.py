@@ -1,5 +1,8 @@
 """Fused operators: every rule follows from one formula; a new activation is one line."""
 
+import subprocess
+import sys
+import threading
 import warnings
 
 import numpy as np
@@ -195,6 +198,35 @@ def test_a_rule_that_reads_what_is_not_kept_is_refused():
     prim = fused("twice_sine", "2 * sin(x)", saves={"x": ("out",)})
     with pytest.raises(ValueError, match="which is not saved"):
         assert prim.rules
+
+
+def test_threads_that_ask_for_the_first_rule_at_once():
+    def work():
+        gate.wait()
+        found.append(prim.rules[0](np.ones(()), (None, np.float64(0.25), None), {}).item())
+
+    was, found = sys.getswitchinterval(), []
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(60):
+            prim = fused("logistic", "exp(x) / (1 + exp(x))", saves={"x": ("out",)})
+            gate = threading.Barrier(6)
+            threads = [threading.Thread(target=work) for _ in range(6)]
+            [t.start() for t in threads]
+            [t.join() for t in threads]
+    finally:
+        sys.setswitchinterval(was)
+    assert found == [0.1875] * 360
+
+
+def test_rules_are_found_without_scipy():
+    """Compiled programs have loops for these functions, and need it not at all."""
+    program = (
+        "import sys, tidu.primitives.functions as f\n"
+        "assert all(p.rules for p in (f.digamma, f.erfc, f.erfinv, f.lgamma, f.polygamma))\n"
+        "assert 'scipy.special' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_the_value_is_what_the_formula_says():

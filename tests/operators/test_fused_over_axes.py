@@ -8,8 +8,10 @@ import pytest
 import tidu
 from tidu.cli.ops import all_primitives, print_matrix
 from tidu.compiler.calls import optimized
+from tidu.compiler.loops import elements
 from tidu.core.handle import wrap
 from tidu.core.modes import listen, unlisten
+from tidu.primitives.fused import Fused
 from tidu.primitives.fused_reductions import (
     Along,
     Extreme,
@@ -264,3 +266,11 @@ def test_the_norm_of_tiny_numbers_has_the_direction_as_its_slope():
     prim, params = SLOPED["norm2"], {"axes": (0,), "keepdims": False}
     sent = prim.rules[0](np.float32(1e4), (x.numpy(), np.float32(5e-42), None), params)
     np.testing.assert_allclose(sent, [6e3, 8e3], rtol=1e-3)
+
+
+def test_every_operator_can_be_asked_for_a_loop_over_elements():
+    """The formula of `arg_extreme` depends on its params: it was asked for steps it has not got."""
+    over_axes = [
+        p for _, _, p in all_primitives() if isinstance(p, Fused) and p.kind != "elementwise"
+    ]
+    assert len(over_axes) > 10 and not any(map(elements.lowering, over_axes))

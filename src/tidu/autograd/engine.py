@@ -11,7 +11,16 @@ from numpy import ndarray
 from ..base.errors import hinted
 from ..base.size import Size
 from ..core.blocks import copy
-from ..core.handle import LEAF, TensorBase, Unresolved, element_type, extra_of, shape_of, wrap
+from ..core.handle import (
+    LEAF,
+    TensorBase,
+    Unresolved,
+    element_type,
+    extra_of,
+    settle,
+    shape_of,
+    wrap,
+)
 from ..core.levels import Level
 from ..core.modes import LOCAL
 from ..core.node import Node, Slots
@@ -104,6 +113,7 @@ def _run(seeds, lift, retain, create_graph, inputs):
     leaves, lent = job.leaves, []
     while leaves:
         leaf, g = leaves.popitem()[1]
+        settle(leaf)
         old, extra = leaf._grad, leaf._extra
         watched = extra is not None and (
             extra.hooks or extra.after_hooks or extra.accumulator or extra.grad_type is not ...

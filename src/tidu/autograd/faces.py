@@ -286,9 +286,10 @@ _STEPS = {
     contraction.linear_map: _layer, contraction.linear_product: _layer,
     contraction.matmul: _product,
 }  # fmt: skip
-_STEPS_BY_NAME = dict.fromkeys(  # loaded late
-    ("convolution", "transposed_convolution", "normalize"), _with_weights
-)
+_STEPS_BY_NAME = {  # loaded late
+    **dict.fromkeys(("convolution", "transposed_convolution", "normalize"), _with_weights),
+    **dict.fromkeys(("nll_loss", "nll_loss_backward"), lambda name, x, *classes: [x]),
+}
 
 
 # Where a number is no input of the node; elsewhere PyTorch makes a tensor of it.

@@ -16,7 +16,7 @@ from .versions import moved
 
 __all__ = ["LEAF", "TensorBase", "Unresolved", "View", "bottom", "concrete", "edge_of",
            "element_type", "extra_of", "live_views", "lying", "note_shared", "note_view",
-           "plain", "root_of", "shape_of", "wrap"]  # fmt: skip
+           "plain", "root_of", "settle", "shape_of", "wrap"]  # fmt: skip
 
 
 class _Leaf:
@@ -154,12 +154,20 @@ def plain(value):
     return value.dtype is not None
 
 
+def settle(handle):
+    """What the value is, once no other thread has something else in its place for a while."""
+    value = handle._value
+    if value.dtype is None and value.level.left((handle,)):
+        return handle._value
+    return value
+
+
 def concrete(handle, use="item"):
     """The memory behind a handle, through transforms that have ended or do not forbid it.
 
     `use` says for what it is read, for the refusal: "item", "bool", "mask", "nonzero", "numpy".
     """
-    value = handle._value
+    value = settle(handle)
     while value.dtype is None:
         if hasattr(value, "concrete"):
             known = value.concrete(use)

@@ -19,6 +19,11 @@ class Reading:
     def process(self, prim, args, params):
         raise NotImplementedError
 
+    def left(self, handles):
+        """Whether these hold no value of this level any more, after another thread that had put
+        them there was waited for."""
+        return False
+
     def pair(self, prim, x, y):
         """`process` for an elementwise primitive of one type of floats and nobody listening."""
         return self.process(prim, (x, y), {})

@@ -32,6 +32,7 @@ from ..core.handle import (
     is_inference,
     lying,
     note_shared,
+    settle,
     shape_of,
     wrap,
 )
@@ -136,11 +137,9 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
             if not requires_grad:
                 raise RuntimeError(
                     hinted(
-                        "you can only change requires_grad flags of leaf variables. If you want "
-                        "to use "
-                        "a computed variable in a subgraph that doesn't require differentiation "
-                        "use "
-                        "var_no_grad = var.detach().",
+                        "you can only change requires_grad flags of leaf variables. If you want to "
+                        "use a computed variable in a subgraph that doesn't require "
+                        "differentiation use var_no_grad = var.detach().",
                         "this tensor was computed from others.",
                     )
                 )
@@ -162,9 +161,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
         self._node = LEAF if requires_grad else None
         return self
 
-    @property
-    def is_leaf(self):
-        return self._node is None or self._node is LEAF
+    is_leaf = property(lambda self: self._node is None or self._node is LEAF)
 
     @property
     def grad_fn(self):
@@ -173,19 +170,21 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
 
     @property
     def grad(self):
+        settle(self)
         if self._grad is None and not self.is_leaf and not self.retains_grad:
             warnings.warn(NON_LEAF_GRAD, UserWarning, stacklevel=2)
         return self._grad
 
     @grad.setter
     def grad(self, value):
+        settle(self)
         if value is not None:
             _check_grad(self, value)
         self._grad = value
 
     @grad.deleter
     def grad(self):
-        self._grad = None
+        self.grad = None
 
     @property
     def output_nr(self):
@@ -247,7 +246,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
 
     @property
     def data(self):
-        value = self._value
+        value = settle(self)
         out = wrap(value if value.__class__ is np.ndarray else self._array())
         extra_of(out).untracked = True
         if value.dtype is None or LOCAL.tracer is not None:
@@ -258,14 +257,14 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     def data(self, other):
         if not isinstance(other, TensorBase):
             raise TypeError(f"Variable data has to be a tensor, but got {type(other).__name__}")
+        settle(self), settle(other)
         if LOCAL.tracer is not None and other._value is not self._value:
             LOCAL.tracer.refuse("it gives a tensor other memory through .data")
-        if self._node is LEAF and not type_of(other).is_floating_point:
-            if not type_of(other).is_complex:
-                raise RuntimeError(
-                    "data set to a tensor that requires gradients must be floating point or "
-                    "complex dtype"
-                )
+        if self._node is LEAF and element_type(other).kind not in "fcVW":
+            raise RuntimeError(
+                "data set to a tensor that requires gradients must be floating point or complex "
+                "dtype"
+            )
         self._value = other._value
 
     @property
@@ -569,7 +568,7 @@ def _no_attribute(kind, name):
 
 
 def _text(tensor):
-    value = tensor._value
+    value = settle(tensor)
     under = value.dtype is None and value.__class__ is not Unresolved
     return _text_under(value) if under else _plain_text(tensor, ())
 

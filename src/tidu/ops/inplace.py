@@ -15,7 +15,16 @@ from ..base.errors import hinted
 from ..base.lazy import lazy_module, standing
 from ..base.size import checked_size, sizes_from
 from ..core.blocks import fill as filled_array
-from ..core.handle import TensorBase, Unresolved, element_type, live_views, lying, shape_of, wrap
+from ..core.handle import (
+    TensorBase,
+    Unresolved,
+    element_type,
+    live_views,
+    lying,
+    settle,
+    shape_of,
+    wrap,
+)
 from ..core.modes import grad_enabled
 from ..core.retries import worded
 from ..core.versions import clock, stamp
@@ -277,6 +286,7 @@ def _filled(self, value, name):
         filled_array(memory, value)
         stamp(memory)
         return self
+    memory = settle(self)
     check_writable(self, repeated=True)
     if not simple:
         value = fitted(value, element_type(self), math.prod(shape_of(self)) != 1)

@@ -189,7 +189,9 @@ class Workspace:
         key = shape, dtype.num, thread
         found = self.kernels.get(key)
         if found is None:
-            found = self.kernels[key] = Arrays(shape, dtype)
+            found = Arrays(shape, dtype)
+            if not NATIVE.waiting:  # the next step is a compiled one
+                self.kernels[key] = found
         return found
 
     def run(self, formula, numbers, arrays):

@@ -16,7 +16,7 @@ from ..core.primitive import OUT, SHAPES, Derived, Primitive
 from .base import move_batch
 from .define import pad_rank
 
-__all__ = ["Composed", "composed", "frozen", "stacked"]
+__all__ = ["Composed", "Pullback", "composed", "frozen", "pullback", "stacked"]
 
 # Reads definitions in the words of primitives, which stand above and below this module.
 composition = lazy_module(__name__.rpartition(".")[0] + ".composition")
@@ -33,7 +33,7 @@ class Composed(Derived, Primitive):
     before those `rank`, which are then the result's as well: under vmap the batch is one of them.
     """
 
-    __slots__ = ("back", "definition", "loops", "made", "saves")
+    __slots__ = ("back", "definition", "loops", "made", "pull", "saves")
     way = "composed operators: one node each, whose rules all follow from a definition"
 
     @property
@@ -53,6 +53,8 @@ class Composed(Derived, Primitive):
             found = self.back(g, saved, params, needs)
             if found is not None:
                 return found
+        elif self.pull is not None and self.pull.serves(saved):
+            return self.pull.sent(g, saved, params, needs)
         return self.derived(g, saved, params, needs)
 
     def derived(self, g, saved, params, needs):
@@ -123,12 +125,85 @@ def composed(name, kernel, inputs, definition, *, saves, back=None, shape=None, 
     """
     prim = make(name, kernel, inputs, pullback=_stub(inputs), shape=shape or _shape, tex=tex,
                 torch_name=torch_name, kept_outputs=kept_outputs, keeps=True)  # fmt: skip
-    prim.definition, prim.back, prim.loops, prim.made = definition, back, loops or {}, {}
+    prim.definition, prim.back, prim.loops = definition, back, loops or {}
+    prim.made, prim.pull = {}, None
     places = {n: i for i, n in enumerate(inputs)} | {"out": OUT}
     prim.saves = [tuple([places[s] for s in saves.get(i, ())]) for i in inputs]
     prim.jvp = prim.tangent
     prim.batch, prim.kind = batch or _batch, kind
     return prim
+
+
+class Pullback(Composed):
+    """The first gradient of the operator `of` as an operator: its kernel is the one of arrays, its
+    definition the derived rule. It takes what is there of g, inputs and results. `serves` tells of
+    what a node saved whether this is faster than the rule's steps."""
+
+    __slots__ = ("of", "serves")
+    way = "gradients of composed operators as one node each, whose rules follow from the derived"
+
+    @property
+    def told(self):
+        return self.of.name
+
+    def kept(self, needs):
+        return {SHAPES, *range(len(needs))}
+
+    def sent(self, g, saved, params, needs):
+        """`backward` of the operator, on tensors."""
+        parts = g if g.__class__ is tuple else (g,)
+        outs = saved[OUT] if saved[OUT].__class__ is tuple else (saved[OUT],) * len(parts)
+        everything = (*parts, *saved[:OUT], *outs)
+        values = [x for x in everything if x is not None]
+        if not any(part is not None for part in parts):
+            return [None] * len(needs)
+        found = self(*values, given=tuple([x is not None for x in everything]), needs=needs,
+                     shapes=saved[SHAPES], words=frozen(params))  # fmt: skip
+        found = iter(found if found.__class__ is tuple else (found,))
+        return [next(found) if needed else None for needed in needs]
+
+
+def _placed(values, given, shapes):
+    """(cotangents, inputs, results), None for each that is not among `values`."""
+    left = iter(values)
+    places = [next(left) if is_given else None for is_given in given]
+    inputs = len(shapes)
+    outs = (len(places) - inputs) // 2
+    return places[:outs], places[outs : outs + inputs], places[outs + inputs :]
+
+
+def pullback(prim, serves):
+    """The first gradient of `prim` as an operator, which `backward` is from now on for tensors that
+    it `serves`."""
+
+    def kernel(*values, given, needs, shapes, words):
+        parts, inputs, outs = _placed(values, given, shapes)
+        several = len(parts) > 1
+        g, out = (tuple(parts), tuple(outs)) if several else (parts[0], outs[0])
+        saved, words = (*inputs, out, shapes), dict(words)
+        found = prim.back(g, saved, words, needs) or prim.derived(g, saved, words, needs)
+        found = [part for part, needed in zip(found, needs, strict=True) if needed]
+        return tuple(found) if len(found) > 1 else found[0]
+
+    def definition(*values, given, needs, shapes, words):
+        parts, inputs, outs = _placed(values, given, shapes)
+        kind = element_type(values[0])
+        specs = tuple([_spec(x, shape, kind) for x, shape in zip(inputs, shapes, strict=True)])
+        held = [x is not None for x in (*inputs, *outs)]
+        arrived = tuple([part is not None for part in parts])
+        found = composition.backward(prim, specs, held, arrived, needs, words)(*values)
+        found = [part for part in found if part is not None]
+        return tuple(found) if len(found) > 1 else found[0]
+
+    def shape(made, args, params):
+        kind, shapes = element_type(args[0]), params["shapes"]
+        specs = [(tuple(s), kind) for s, n in zip(shapes, params["needs"], strict=True) if n]
+        return specs if len(specs) > 1 else specs[0]
+
+    prim.pull = composed(f"{prim.name}_backward", kernel, (), definition, saves={}, make=Pullback,
+                         shape=shape, tex=f"{prim.name}_backward(*rest)")  # fmt: skip
+    prim.pull.of, prim.pull.serves = prim, serves
+    return prim.pull
 
 
 @lru_cache(None)

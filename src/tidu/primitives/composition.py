@@ -16,7 +16,7 @@ from ..core.levels import Reading
 from ..core.modes import set_grad
 from ..core.primitive import infer, names_of
 from ..program.ir import Equation, Variable
-from . import base, contraction
+from . import base, contraction, structural
 
 __all__ = ["backward", "batched", "forward", "result"]
 
@@ -255,8 +255,29 @@ def backward(prim, inputs, held, given, needs, params):
     finally:
         set_grad(was)
     known = [x for x, has in zip([*made.inputs, *made.results], held, strict=False) if has]
+    for x in known:
+        x = recorder.plain(x)
+        _tell_parts(recorder, x, recorder.by(x, structural.concatenate))
     arguments = [recorder.plain(x) for x in (*sent, *known) if x is not None]
     return Rule(recorder, arguments, outs, prim)
+
+
+def _tell_parts(recorder, whole, joined):
+    """What a known value was joined of is read there, not computed again."""
+    if joined is None:
+        return
+    start, axis = 0, joined.params["axis"]
+    for part in joined.ins:
+        n = part.shape[axis]
+        index = (*(slice(None),) * axis, slice(start, start + n))
+        row = recorder.by(part, base.reshape)
+        if row is not None and not axis and part.shape == (1, *row.ins[0].shape):
+            part, index = row.ins[0], (start, ...)
+        start += n
+        inner = recorder.by(part, structural.concatenate)
+        step = Equation(structural.slice_, [whole], [part], {"index": index})
+        recorder.made[part] = step
+        _tell_parts(recorder, part, inner)
 
 
 def forward(prim, inputs, given, params):
@@ -274,6 +295,9 @@ def forward(prim, inputs, given, params):
     finally:
         set_grad(was)
     arguments = [recorder.plain(x) for x in (*moved, *made.inputs, *made.results) if x is not None]
+    for x in made.results:
+        x = recorder.plain(x)
+        _tell_parts(recorder, x, recorder.by(x, structural.concatenate))
     return Rule(recorder, arguments, tangents, prim)
 
 
@@ -304,67 +328,71 @@ def batched(prim, inputs, axes, params):
 
 
 class Rule:
-    """A derived rule as two functions with one list of steps: of arrays, and of tensors."""
+    """A derived rule as a function of arrays, and one of tensors, of the same steps."""
 
-    __slots__ = ("memory", "tensors")
+    __slots__ = ("memory", "tensors", "writing")
 
     def __init__(self, recorder, arguments, results, prim):
-        results = [recorder.plain(r) for r in results]
-        self.memory, self.tensors = [
-            Writer(recorder, arguments, prim, tensors).function(results) for tensors in (0, 1)
-        ]
+        self.writing = recorder, arguments, [recorder.plain(r) for r in results], prim
+        self.memory = self.tensors = None
 
     def __call__(self, *args):
         for a in args:
             if isinstance(a, TensorBase):
+                if self.tensors is None:
+                    self.tensors = written(*self.writing, True)
                 return self.tensors(*args)
+        if self.memory is None:
+            self.memory = written(*self.writing, False)
         return self.memory(*args)
 
 
-class Writer:
-    """Steps as the text of a Python function of the variables `arguments`. Of tensors, only what
-    is returned can be written to, so only there views need be known as such."""
+def written(recorder, arguments, results, prim, tensors):
+    """Steps as a Python function of the variables `arguments` that returns a list of `results`, of
+    which None stays None. Of tensors, only what is returned can be written to, so only there views
+    need be known as such."""
+    known = {"below": below}
+    names = {v: f"a{i}" for i, v in enumerate(arguments)}
+    lines = [f"def rule({', '.join(names.values())}):"]
+    returned = set(filter(_variable, results))
 
-    def __init__(self, recorder, arguments, prim, tensors):
-        self.recorder, self.prim, self.tensors, self.lines = recorder, prim, tensors, []
-        self.globals = {"below": below}
-        self.names = {v: f"a{i}" for i, v in enumerate(arguments)}
-        self.head = ", ".join(self.names.values())
-
-    def function(self, results):
-        """The function that returns a list of these; None stays None."""
-        self.returned = set(filter(_variable, results))
-        texts = [self._name(r) for r in results]
-        lines = [f"def rule({self.head}):", *self.lines, f"return [{', '.join(texts)}]"]
-        code = compile("\n    ".join(lines), __file__, "exec")  # no frame of the program's
-        exec(code, self.globals)
-        return self.globals["rule"]
-
-    def _name(self, x):
-        if not _variable(x):
-            return self._constant(x)
-        if x not in self.names:
-            step = self.recorder.made.get(x)
-            if step is None:
-                raise ValueError(f"a rule of {self.prim.name} reads {x}, which is not saved")
-            self._write(step)
-        return self.names[x]
-
-    def _write(self, step):
-        ins = [self._name(i) for i in step.ins]
-        self.names.update({o: f"v{len(self.names) + k}" for k, o in enumerate(step.outs)})
-        outs = ", ".join([self.names[o] for o in step.outs])
-        prim, params = self._constant(step.prim), self._constant(step.params)
-        view = step.prim.is_view and not self.returned.isdisjoint(step.outs)
-        if self.tensors and not view:
-            call = f"below({prim}, ({', '.join(ins)},), {params})"
-        else:
-            call = f"{prim}({', '.join([*ins, f'**{params}'])})"
-        self.lines.append(f"{outs} = {call}")
-
-    def _constant(self, value):
-        if value is None or value.__class__ is int:
-            return repr(value)
-        name = f"c{len(self.globals)}"
-        self.globals[name] = value
+    def text(x):
+        if _variable(x):
+            return names[x]
+        if x is None or x.__class__ is int:
+            return repr(x)
+        name = f"c{len(known)}"
+        known[name] = x
         return name
+
+    for step in _needed(recorder, names, results, prim):
+        ins = [text(i) for i in step.ins]
+        names.update({o: f"v{len(names) + k}" for k, o in enumerate(step.outs)})
+        outs, call, params = ", ".join([names[o] for o in step.outs]), text(step.prim), ""
+        if step.params:
+            params = text(step.params)
+        if tensors and not (step.prim.is_view and not returned.isdisjoint(step.outs)):
+            lines.append(f"{outs} = below({call}, ({', '.join(ins)},), {params or '{}'})")
+        else:
+            lines.append(f"{outs} = {call}({', '.join([*ins, *[f'**{params}'] * bool(params)])})")
+    lines.append(f"return [{', '.join([text(r) for r in results])}]")
+    exec(compile("\n    ".join(lines), __file__, "exec"), known)  # no frame of the program's
+    return known["rule"]
+
+
+def _needed(recorder, names, results, prim):
+    """The steps that lead from the variables in `names` to the results, as these ask for them."""
+    steps, met, left = [], set(), [(x, None) for x in reversed(results)]
+    while left:
+        x, step = left.pop()
+        if step is not None:  # its operands are there
+            steps.append(step)
+        elif _variable(x) and x not in names:
+            step = recorder.made.get(x)
+            if step is None:
+                raise ValueError(f"a rule of {prim.name} reads {x}, which is not saved")
+            if id(step) not in met:
+                met.add(id(step))
+                left.append((x, step))
+                left.extend([(i, None) for i in reversed(step.ins)])
+    return steps

@@ -8,7 +8,8 @@ as one function. Read `Derivation`.
 """
 
 import math
-from functools import cached_property
+import threading
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from .structural import detach
 
 __all__ = ["Derivation", "derived"]
 
+_ONE_AT_A_TIME = threading.RLock()  # a recorder serves one derivative
 _CONSTANTS = {"pi": math.pi, "nan": math.nan, "inf": math.inf}
 _WIDE = np.dtype(np.float64)
 _FUNCTIONS = (
@@ -127,9 +129,15 @@ def _key(prim, ins, params):
 
 def _kind(prim, ins, params):
     """The type of a step's result."""
-    stand_ins = [np.ones((), i.element_type) if isinstance(i, Symbol) else i for i in ins]
+    kinds = [i.element_type if isinstance(i, Symbol) else type(i) for i in ins]
     given = {k: np.float64(1) if isinstance(v, Symbol) else v for k, v in params.items()}
-    return prim.shape(prim, stand_ins, given)[1]
+    return _kind_of(prim, tuple(kinds), tuple(given.items()))
+
+
+@cache
+def _kind_of(prim, kinds, params):
+    stand_ins = [np.ones((), k) if isinstance(k, np.dtype) else k(1) for k in kinds]
+    return prim.shape(prim, stand_ins, dict(params))[1]
 
 
 class Derivation:
@@ -182,13 +190,14 @@ class Derivation:
         not to be the `whole` of them, of those that it reads."""
         t, recorder = self.recorder.symbol("t", moved=True), self.recorder
         given = {self.names[s]: s for s in (*saves, *self.params) if s in self.names}
-        was = set_grad(False)
-        try:
-            back = self._of_input(name, t, saves, given)
-            back = simpler.joined(recorder, simpler.settled(recorder, back))
-        finally:
-            set_grad(was)
-            recorder.shown, recorder.deriving, recorder.inverse = {}, False, False
+        with _ONE_AT_A_TIME:
+            was = set_grad(False)
+            try:
+                back = self._of_input(name, t, saves, given)
+                back = simpler.joined(recorder, simpler.settled(recorder, back))
+            finally:
+                set_grad(was)
+                recorder.shown, recorder.deriving, recorder.inverse = {}, False, False
         return Writer({t: "t", **given}).function(back, ["t", *given.values()], whole)
 
     def _of_input(self, name, t, saves, given):

@@ -206,7 +206,8 @@ erf = elementwise(
 erfc = fused("erfc", "1 - erf(x)", _scipy("erfc"), shape=shape_of_floats, tex="erfc(x)", wide=False)
 _inverse_erf = _scipy("erfinv")
 # SciPy's loses the sign of -0.
-erfinv = inverse("erfinv", "erf(out)", lambda x: np.copysign(_inverse_erf(x), x), ("out",))
+erfinv = inverse("erfinv", "erf(out)", lambda x: np.copysign(_inverse_erf(x), x), ("out",),
+                 shape=shape_of_floats)  # fmt: skip
 _gammaln = _scipy("gammaln")
 
 
@@ -222,8 +223,10 @@ def _lgamma(x):
     return out
 
 
-lgamma = elementwise("lgamma", _lgamma, x=lambda t, x: t * digamma(x), tex="lgamma(x)")
-digamma = fused("digamma", "polygamma(0, x)", _scipy("digamma"), tex="digamma(x)", wide=False)
+lgamma = elementwise("lgamma", _lgamma, x=lambda t, x: t * digamma(x), shape=shape_of_floats,
+                     tex="lgamma(x)")  # fmt: skip
+digamma = fused("digamma", "polygamma(0, x)", _scipy("digamma"), shape=shape_of_floats,
+                tex="digamma(x)", wide=False)  # fmt: skip
 
 
 def _polygamma(x, *, order):
@@ -232,7 +235,7 @@ def _polygamma(x, *, order):
     return np.asarray(out).astype(x.dtype)
 
 
-polygamma = elementwise("polygamma", _polygamma,
+polygamma = elementwise("polygamma", _polygamma, shape=shape_of_floats,
                         x=lambda t, x, order: t * polygamma(x, order=order + 1),
                         tex="polygamma(order, x)")  # fmt: skip
 

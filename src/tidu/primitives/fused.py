@@ -46,7 +46,7 @@ class Fused(Derived):
     @property
     def told(self):
         formula = self.tex if callable(self.formula) else self.formula
-        return f"{formula} = x" if self.inverse else formula
+        return f"x = {formula}" if self.inverse else formula
 
     def __getattr__(self, name):
         if name not in _DERIVED:

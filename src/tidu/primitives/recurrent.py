@@ -1,40 +1,32 @@
-"""An LSTM and a GRU over all time steps as primitives, for plain arrays; under a transform a layer
-is composed of the steps in `nn/modules/rnn_steps.py`, which say what is computed here.
+"""An LSTM and a GRU over all time steps as composed operators; functions under a transform are
+composed of the steps in `nn/modules/rnn_steps.py` themselves.
 
 `gates` (steps, cases, gates · size) is the inputs' part of the sums: into, forget, new, out of an
-LSTM; reset, update, new of a GRU. Backward rules exist twice: compiled, and in primitives.
+LSTM; reset, update, new of a GRU.
 """
 
 import numpy as np
 from numpy import ndarray
 
-from ..core.handle import TensorBase, element_type, shape_of
+from ..core.handle import element_type, lying, shape_of
 from ..core.modes import LOCAL
 from ..core.native import NATIVE
-from ..core.primitive import Primitive
+from ..core.primitive import OUT, SHAPES
 from .base import reduce_sum, reshape, transpose
+from .composed import composed, pullback
 from .contraction import matmul, rows
 from .functions import sigmoid, tanh
-from .structural import concatenate, slice_
+from .structural import concatenate, split, unbind
 
 __all__ = ["compiling", "gru", "gru_backward", "lstm", "lstm_backward"]
+
+
+LEAST = 1 << 14  # multiplications of one step below which generated code of all steps is faster
 
 
 def compiling(value):
     """Whether a value stands for memory in a function that is being compiled."""
     return value.dtype is None and LOCAL.tracer is not None and value.level is LOCAL.tracer
-
-
-def _final(*parts):
-    """Whether these are operands of a compiled function's last derivative: the rule can be one
-    operation, because nobody differentiates it."""
-    return LOCAL.tracer is not None and all(
-        part is None
-        or isinstance(part, np.ndarray)
-        or (isinstance(part, TensorBase) and part._node is None
-            and (compiling(part._value) or part._value.dtype is not None))
-        for part in parts
-    )  # fmt: skip
 
 
 def _lstm(gates, hidden, cell, weight, bias=None):
@@ -65,103 +57,77 @@ def _by_steps(gates, hidden, cell, weight, bias):
     return states, cells, acts
 
 
-def _lstm_back(g, rest, out, needs):
-    weight, (_, _, states, cells, acts) = rest[2], out
-    found = None
-    if g[2] is g[3] is g[4] is None:
-        if NATIVE and acts.__class__ is ndarray:
-            found = _native_back(g, cells, acts, weight)
-        elif _final(*g, cells, acts, weight):
-            given = [part for part in g[:2] if part is not None]
-            found = lstm_backward(*given, cells, acts, weight, outputs=g[0] is not None,
-                                  last=g[1] is not None)  # fmt: skip
-    into, first, cell = found or _back_by_steps(g, cells, acts, weight)
-    return _needed([into, first, cell], into, states, needs)
+def _lstm_back(g, saved, params, needs):
+    """The first gradients, of the outputs' and the last cell's."""
+    if not g[2] is g[3] is g[4] is None:
+        return None
+    weight, (_, _, states, cells, acts) = saved[3], saved[OUT]
+    last = np.zeros(cells.shape[1:], cells.dtype) if g[1] is None else g[1].copy()
+    found = NATIVE.lstm_back(g[0], last, cells, acts, weight) if NATIVE else None
+    into, *first = found or _lstm_back_by_steps(g[0], last, cells, acts, weight)
+    return _with_weights([into, *first], into, states, needs)
 
 
-def _needed(back, own, states, needs):
-    """What is asked for, with the cotangents of the weight and bias from that of their part."""
-    if needs[len(back)]:
-        before = slice_(states, index=(slice(0, -1),))
-        back.append(matmul(transpose(rows(own), axes=(1, 0)), rows(before)))
-    else:
-        back.append(None)
+def _lstm_back_by_steps(g, dc, cells, acts, weight):
+    """The cotangents of (gates, first hidden state, first cell)."""
+    sums, dh = np.empty_like(acts), np.zeros_like(dc)
+    for t in reversed(range(len(acts))):
+        into, forget, new, out = np.split(acts[t], 4, axis=1)
+        dh = dh if g is None else dh + g[t]
+        squashed = np.tanh(cells[t + 1])
+        dc = dc + dh * out * (1 - squashed * squashed)
+        slopes = [dc * new * ((1 - into) * into), dc * cells[t] * ((1 - forget) * forget),
+                  dc * into * (1 - new * new), dh * squashed * ((1 - out) * out)]  # fmt: skip
+        np.concatenate(slopes, axis=1, out=sums[t])
+        dc = dc * forget
+        dh = sums[t].dot(weight)
+    return sums, dh, dc
+
+
+def _with_weights(back, own, states, needs):
+    """With the cotangents of the weight and bias, from that of their part of the sums."""
+    own, before = rows(own), rows(states[:-1])
+    back = [*back, matmul(own.T, before) if needs[len(back)] else None]
     if len(back) < len(needs):
-        back.append(reduce_sum(rows(own), axes=(0,), keepdims=False) if needs[-1] else None)
+        back.append(reduce_sum(own, axes=(0,), keepdims=False) if needs[-1] else None)
     return [part if needed else None for part, needed in zip(back, needs, strict=True)]
 
 
-def _native_back(g, cells, acts, weight):
-    outputs, last = g[:2]
-    if not all(part is None or part.__class__ is ndarray for part in (outputs, last, weight)):
-        return None
-    last = np.zeros(cells.shape[1:], cells.dtype) if last is None else last.copy()
-    return NATIVE.lstm_back(outputs, last, cells, acts, weight)
+def _cut(x, count):
+    """The parts of each row, one for each gate."""
+    return split(x, axis=1, lengths=(shape_of(x)[1] // count,) * count)
 
 
-def _lstm_backward(*values, outputs, last):
-    """The cotangents of (gates, first hidden state, first cell), on arrays."""
-    *given, cells, acts, weight = values
-    given = iter(given)
-    g = [next(given) if outputs else None, next(given) if last else None, None, None, None]
-    found = _native_back(g, cells, acts, weight) if NATIVE else None
-    return tuple(found or _back_by_steps(g, cells, acts, weight))
+def _sums(hidden, turned, bias):
+    sums = matmul(hidden, turned)
+    return sums if bias is None else sums + bias
 
 
-def _back_by_steps(g, cells, acts, weight):
-    """The cotangents of (gates, first hidden state, first cell), in primitives."""
-    gy, glast, gstates, gcells, gacts = g
-    steps = shape_of(acts)[0]
-    found, dh, dc = [], None, glast
-    for t in reversed(range(steps)):
-        parts, more = _quarters(acts, t), _quarters(gacts, t)
-        dh = _sum(_at(gy, t), _at(gstates, t + 1), dh)
-        dc = _sum(_at(gcells, t + 1), dc)
-        into, dc = _one_back(dh, dc, more, parts, _at(cells, t), _at(cells, t + 1))
-        found.append(into)
-        dh = matmul(into, weight)
-    return _stacked(found), _sum(_at(gstates, 0), dh), _sum(_at(gcells, 0), dc)
+def _stacked(steps):
+    return concatenate(*[reshape(x, shape=(1, *shape_of(x))) for x in steps], axis=0)
 
 
-def _one_back(dh, dc, more, parts, before, after):
-    """One step: (cotangent of the gates' sums, of the cell before)."""
-    into, forget, new, out = parts
-    squashed = tanh(after)
-    blank = before * 0
-    dh = blank if dh is None else dh
-    dc = _sum(dc, dh * out * (1 - squashed * squashed))
-    turned = [dc * new, dc * before, dc * into, dh * squashed]
-    turned = [_sum(a, b) for a, b in zip(turned, more, strict=True)]
-    slopes = [(1 - into) * into, (1 - forget) * forget, 1 - new * new, (1 - out) * out]
-    sums = [a * slope for a, slope in zip(turned, slopes, strict=True)]
-    return concatenate(*sums, axis=1), dc * forget
+def _lstm_in_steps(gates, hidden, cell, weight, bias=None):
+    states, cells, acts = [hidden], [cell], []
+    turned, count = transpose(weight, axes=(1, 0)), shape_of(gates)[0]
+    for given in unbind(gates, axis=0, count=count):
+        parts = _cut(_sums(states[-1], turned, bias) + given, 4)
+        into, forget, out = [sigmoid(parts[k]) for k in (0, 1, 3)]
+        new = tanh(parts[2])
+        cells.append(forget * cells[-1] + into * new)
+        states.append(out * tanh(cells[-1]))
+        acts.append(concatenate(into, forget, new, out, axis=1))
+    return _stacked(states[1:]), cells[-1], _stacked(states), _stacked(cells), _stacked(acts)
 
 
-def _at(tensor, t):
-    return None if tensor is None else slice_(tensor, index=(t, ...))
-
-
-def _quarters(tensor, t):
-    """The four parts of what is kept of a step."""
-    if tensor is None:
-        return [None] * 4
-    size = shape_of(tensor)[2] // 4
-    return [
-        slice_(tensor, index=(t, slice(None), slice(k * size, (k + 1) * size))) for k in range(4)
-    ]
-
-
-def _stacked(found):
-    """The parts of all steps, found from the last on."""
-    return concatenate(*[reshape(f, shape=(1, *shape_of(f))) for f in found[::-1]], axis=0)
-
-
-def _sum(*terms):
-    total = None
-    for term in terms:
-        if term is not None:
-            total = term if total is None else total + term
-    return total
+def _at_once(saved):
+    """Whether one operation is faster than all steps: but for small ones in the backward program
+    of a compiled function."""
+    acts = saved[OUT][-1]
+    (_, cases, width), (_, size) = saved[SHAPES][:2]
+    if acts.__class__ is ndarray or LOCAL.tracer is not None or cases * width * size >= LEAST:
+        return True
+    return lying(acts._value).dtype is not None
 
 
 def _lstm_shape(prim, args, params):
@@ -172,19 +138,13 @@ def _lstm_shape(prim, args, params):
     return [(shape, kind) for shape in shapes]
 
 
-def _lstm_back_shape(prim, args, params):
-    cells, acts, kind = shape_of(args[-3]), shape_of(args[-2]), element_type(args[-2])
-    return [(tuple(acts), kind), (tuple(cells)[1:], kind), (tuple(cells)[1:], kind)]
-
-
-lstm = Primitive(
-    "lstm", _lstm, ("gates", "hidden", "cell", "weight", "bias"), pullback=_lstm_back,
+lstm = composed(
+    "lstm", _lstm, ("gates", "hidden", "cell", "weight", "bias"), _lstm_in_steps, back=_lstm_back,
+    saves=dict.fromkeys(("gates", "hidden", "cell", "weight", "bias"), ("weight", "out")),
     kept_outputs=(2, 3, 4), torch_name="MkldnnRnnLayer", shape=_lstm_shape,
     tex="lstm(gates, hidden, cell, weight, bias)",
 )  # fmt: skip
-lstm_backward = Primitive(
-    "lstm_backward", _lstm_backward, (), shape=_lstm_back_shape, tex="lstm_backward(*rest)"
-)
+lstm_backward = pullback(lstm, _at_once)
 
 
 # --- GRU ------------------------------------------------------------------------------------------
@@ -216,26 +176,44 @@ def _gru_by_steps(gates, hidden, weight, bias):
     return states, acts
 
 
-def _gru_back(g, rest, out, needs):
-    weight, (_, states, acts) = rest[1], out
-    found = None
-    if g[1] is g[2] is None:
-        if NATIVE and acts.__class__ is weight.__class__ is ndarray:
-            found = NATIVE.gru_back(g[0], states, acts, weight) if _raw(g[0]) else None
-        elif g[0] is not None and _final(*g, states, acts, weight):
-            found = gru_backward(g[0], states, acts, weight)
-    into, own, first = found or _gru_back_by_steps(g, states, acts, weight)
-    return _needed([into, first], own, states, needs)
+def _gru_back(g, saved, params, needs):
+    """The first gradients, of the outputs'."""
+    if not g[1] is g[2] is None:
+        return None
+    weight, (_, states, acts) = saved[2], saved[OUT]
+    found = NATIVE.gru_back(g[0], states, acts, weight) if NATIVE else None
+    into, own, first = found or _gru_back_by_steps(g[0], states, acts, weight)
+    return _with_weights([into, first], own, states, needs)
 
 
-def _raw(part):
-    return part is None or part.__class__ is ndarray
+def _gru_back_by_steps(g, states, acts, weight):
+    """The cotangents of (gates, the states' part of them, first hidden state)."""
+    size, dh = states.shape[2], np.zeros_like(states[0])
+    sums = np.empty((*acts.shape[:2], 3 * size), acts.dtype)
+    owns = np.empty_like(sums)
+    for t in reversed(range(len(acts))):
+        reset, update, new, kept = np.split(acts[t], 4, axis=1)
+        dh = dh + g[t]
+        to_new = dh * (1 - update) * (1 - new * new)
+        to_update = dh * (states[t] - new) * ((1 - update) * update)
+        to_reset = to_new * kept * ((1 - reset) * reset)
+        np.concatenate([to_reset, to_update, to_new], axis=1, out=sums[t])
+        np.concatenate([to_reset, to_update, to_new * reset], axis=1, out=owns[t])
+        dh = dh * update + owns[t].dot(weight)
+    return sums, owns, dh
 
 
-def _gru_backward(g, states, acts, weight):
-    """The cotangents of (gates, the states' part of the gates, first hidden state), on arrays."""
-    found = NATIVE.gru_back(g, states, acts, weight) if NATIVE else None
-    return tuple(found or _gru_back_by_steps([g, None, None], states, acts, weight))
+def _gru_in_steps(gates, hidden, weight, bias=None):
+    states, acts = [hidden], []
+    turned, count = transpose(weight, axes=(1, 0)), shape_of(gates)[0]
+    for given in unbind(gates, axis=0, count=count):
+        own_reset, own_update, own = _cut(_sums(states[-1], turned, bias), 3)
+        into_reset, into_update, into = _cut(given, 3)
+        reset, update = sigmoid(own_reset + into_reset), sigmoid(own_update + into_update)
+        new = tanh(into + reset * own)
+        states.append((states[-1] - new) * update + new)
+        acts.append(concatenate(reset, update, new, own, axis=1))
+    return _stacked(states[1:]), _stacked(states), _stacked(acts)
 
 
 def _gru_shape(prim, args, params):
@@ -245,46 +223,10 @@ def _gru_shape(prim, args, params):
     return [(shape, kind) for shape in shapes]
 
 
-def _gru_back_shape(prim, args, params):
-    states, kind = tuple(shape_of(args[1])), element_type(args[1])
-    gates = (states[0] - 1, states[1], 3 * states[2])
-    return [(gates, kind), (gates, kind), (states[1:], kind)]
-
-
-def _gru_back_by_steps(g, states, acts, weight):
-    """The cotangents of (gates, the states' part of them, first hidden state), in primitives."""
-    gy, gstates, gacts = g
-    intos, owns, dh = [], [], None
-    for t in reversed(range(shape_of(acts)[0])):
-        (reset, update, new, kept), more = _quarters(acts, t), _quarters(gacts, t)
-        before = _at(states, t)
-        dh = _sum(_at(gy, t), _at(gstates, t + 1), dh)
-        dh = before * 0 if dh is None else dh
-        to_new = _sum(dh * (1 - update), more[2]) * (1 - new * new)
-        to_update = _sum(dh * (before - new), more[1]) * ((1 - update) * update)
-        to_reset = _sum(to_new * kept, more[0]) * ((1 - reset) * reset)
-        intos.append(concatenate(to_reset, to_update, to_new, axis=1))
-        owns.append(concatenate(to_reset, to_update, _sum(to_new * reset, more[3]), axis=1))
-        dh = dh * update + matmul(owns[-1], weight)
-    return _stacked(intos), _stacked(owns), _sum(_at(gstates, 0), dh)
-
-
-gru = Primitive(
-    "gru", _gru, ("gates", "hidden", "weight", "bias"), pullback=_gru_back, kept_outputs=(1, 2),
-    shape=_gru_shape, torch_name="Stack", tex="gru(gates, hidden, weight, bias)",
+gru = composed(
+    "gru", _gru, ("gates", "hidden", "weight", "bias"), _gru_in_steps, back=_gru_back,
+    saves=dict.fromkeys(("gates", "hidden", "weight", "bias"), ("weight", "out")),
+    kept_outputs=(1, 2), torch_name="Stack", shape=_gru_shape,
+    tex="gru(gates, hidden, weight, bias)",
 )  # fmt: skip
-
-gru_backward = Primitive(
-    "gru_backward", _gru_backward, ("g", "states", "acts", "weight"), shape=_gru_back_shape,
-    tex="gru_backward(g, states, acts, weight)",
-)  # fmt: skip
-
-# Both stand for a composition, which is what transforms see.
-for _prim in (lstm, gru):
-    _prim.reasons = dict.fromkeys(
-        ("forward", "batch"), "under a transform the layer is composed of its steps"
-    )
-for _prim in (lstm_backward, gru_backward):
-    _prim.reasons = dict.fromkeys(
-        ("reverse", "forward", "batch"), "stands in compiled functions only, as their last step"
-    )
+gru_backward = pullback(gru, _at_once)

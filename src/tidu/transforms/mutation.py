@@ -20,6 +20,7 @@ from ..core.handle import (
     element_type,
     live_views,
     lying,
+    settle,
     shape_of,
     wrap,
 )
@@ -44,6 +45,7 @@ __all__ = ["base_layout", "old_state", "picked", "protect_since", "renew", "rewr
 
 def old_state(target):
     """A handle for what `target` is now, to compute from while `target` is rebound."""
+    settle(target)
     view = target._view
     if view is not None and view.steps[0][0] is as_strided and target._node.__class__ is Node:
         # It may have been made from a part of what it shows; the gradient goes to all of it.
@@ -89,8 +91,8 @@ def write(target, out, since=None):
 
     Nodes made after the time `since` may have saved what is overwritten and get copies.
     """
+    value, new = settle(target), out._value
     check_writable(target)
-    value, new = target._value, out._value
     if value.dtype is None or new.dtype is None:
         if new.__class__ is Unresolved:
             return write(target, wrap(new.resolved(), out._node), since)

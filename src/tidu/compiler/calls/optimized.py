@@ -227,7 +227,8 @@ class Optimized:
             if answers:
                 version.way = Way(answers, kept, key, captured.graph)
         except Break as error:
-            found = error
+            found = error.with_traceback(None)  # which holds what was recorded so far
+            found.__context__ = None
         except Exception as error:  # the user's own error, or one that stand-ins have caused
             if self.fullgraph:
                 raise

@@ -86,6 +86,9 @@ class Compiled:
         # For each source: its place among a call's tensors, or its handle; None: none reads it.
         self.given = given
         graph = captured.graph
+        # Of the tensors whose memory is dense in another order, the axes in that order.
+        self.orders = {i: old.order for i, old in enumerate(captured.sources)
+                       if old.order and not varying}  # fmt: skip
         self.targets = self._in_place(graph)
         if captured.backward is None:
             front, self.saved, self.reverse = graph, [], None
@@ -93,7 +96,8 @@ class Compiled:
             front, back, self.saved = _parted(graph, captured)
             self.reverse = Program(back, varying=varying)
         again = [place for _, place, apart in captured.gradients if place is not None and apart]
-        self.forward = Program(front, self.targets, again, varying, captured.homes)
+        homes = captured.homes
+        self.forward = Program(front, self.targets, again, varying, homes, self.orders)
         captured.homes = ()  # they have no further use
         # What is written back one after the other must not lie in what is written before.
         self.copied = [place for _, place in captured.written if self.forward.borrows(place)]
@@ -130,8 +134,9 @@ class Compiled:
         found = {}
         for old, place in captured.written:
             old.value = old.handle._array()  # a number becomes memory that can be written
-            if old.value.flags.c_contiguous:
-                found[place] = captured.sources.index(old)
+            place_of_old = captured.sources.index(old)
+            if old.value.flags.c_contiguous or place_of_old in self.orders:
+                found[place] = place_of_old
         used = [place for kind, place in captured.results if kind == "output"]
         return {o: i for o, i in found.items() if o not in used}
 
@@ -165,7 +170,8 @@ class Compiled:
         again = [(k, memory) for k, given in self.renewed
                  if (memory := _only_held(resolved(given, tensors),
                                           *self.forward.made_new[k])) is not None]  # fmt: skip
-        outs = self.forward([*map(_memory, handles), *rates, *numbers], again)
+        given = [_memory(h, self.orders.get(i)) for i, h in enumerate(handles)]
+        outs = self.forward([*given, *rates, *numbers], again)
         for place in self.copied:
             outs[place] = outs[place].copy()
         line = user_place() if self.stamped else None
@@ -241,10 +247,12 @@ class Compiled:
             t._node = output_node(clock(), node, i)
 
 
-def _memory(handle):
+def _memory(handle, order=None):
     if handle is None:
         return _NOTHING
     value = handle._value
+    if order is not None:
+        return np.asarray(value.transpose(order), order="C")
     if value.__class__ is np.ndarray and value.flags.c_contiguous:
         return value
     return np.array(value, order="C")

@@ -45,19 +45,22 @@ def begin(graph):
 class Program:
     """``program(arrays)`` gives the outputs' arrays; `text` is the LLVM text of its code.
 
-    The arrays lie in C order. `targets`: {output position: input position} of what is written into
-    the memory of an input instead; those outputs are None. `again`: positions of outputs for which
-    a caller may have memory already; `held` are their slots. Where nothing is `called`,
-    `kernel_all` and `kernel_rest` are the program for a table that holds the addresses of all
-    inputs, and then of those outputs too; the code of `kernel_rest` is at `rest_address`. `small`:
-    it keeps the interpreter's lock. `varying`: the text does not depend on sizes, where it need
-    not. `homes`: see `passes.own_memory`.
+    The arrays lie in C order; those of the inputs in `orders`, {position: axes, outermost first},
+    are given with their axes in that order. `targets`: {output position: input position} of what is
+    written into the memory of an input instead; those outputs are None. `again`: positions of
+    outputs for which a caller may have memory already; `held` are their slots. Where nothing is
+    `called`, `kernel_all` and `kernel_rest` are the program for a table that holds the addresses of
+    all inputs, and then of those outputs too; the code of `kernel_rest` is at `rest_address`.
+    `small`: it keeps the interpreter's lock. `varying`: the text does not depend on sizes, where it
+    need not. `homes`: see `passes.own_memory`.
     """
 
-    def __init__(self, recorded, targets=None, again=(), varying=False, homes=()):
+    def __init__(self, recorded, targets=None, again=(), varying=False, homes=(), orders=None):
         empty_idle()
         self.recorded, self.targets, self.again = recorded, targets or {}, again
-        graph = passes.old_values(passes.run(recorded, varying=varying), self.targets)
+        graph = passes.run(recorded, varying=varying)
+        graph.orders = {graph.inputs[i]: order for i, order in (orders or {}).items()}
+        graph = passes.old_values(graph, self.targets)
         graph = passes.own_memory(graph, recorded, homes)
         self.graph = graph = graph if varying else layouts.laid_out(graph)
         self.plan = plan(graph, [(graph.outputs[o], graph.inputs[i])

@@ -9,7 +9,8 @@ constants, results, and what calls of kernels give. The orders stand in `graph.o
 from math import prod
 
 from ...primitives import base, contraction, structural
-from ...program.ir import Graph, Variable
+from ...primitives.convolution import convolution, convolution_weight, transposed_convolution
+from ...program.ir import Equation, Graph, Variable
 from ..loops import library
 from ..loops.elements import lowers
 from ..loops.layout import VIEWS, Ref, dense_strides, view_of
@@ -35,8 +36,30 @@ def laid_out(graph):
     choice.improve()
     out = Graph()
     out.inputs, out.constants, out._count = graph.inputs, graph.constants, graph._count
-    out.equations, out.outputs, out.orders = graph.equations, graph.outputs, choice.orders
+    out.outputs, out.orders = graph.outputs, choice.orders
+    rows = {}  # of an image whose rows lie apart: a copy
+    for e in graph.equations:
+        for i in _images(e):
+            if i not in rows and _apart(choice.ref(i)):
+                rows[i] = out.variable(i.shape, i.element_type)
+                out.equations.append(Equation(structural.clone, [i], [rows[i]], {}))
+        ins = [rows.get(i, i) for i in e.ins] if _images(e) else e.ins
+        out.equations.append(Equation(e.prim, ins, e.outs, e.params))
     return out
+
+
+def _images(e):
+    """The images that a convolution reads row by row; none where its kernel is one element, which
+    is a product that reads either order."""
+    if e.prim not in (convolution, transposed_convolution, convolution_weight):
+        return ()
+    weighs = e.prim is convolution_weight
+    weight = e.outs[0] if weighs else e.ins[1]
+    return e.ins[: 1 + weighs] if prod(weight.shape[2:]) > 1 else ()
+
+
+def _apart(ref):
+    return ref.size >= LEAST and ref.shape[-1] > 1 and ref.strides[-1] != 1
 
 
 def ordered(shape, order):
@@ -213,6 +236,8 @@ class _Choice:
             return _loop(out.shape, [*refs, self.ref(out)], across)
         if e.prim in _JOINING:
             return sum([_copied(r) for r in refs])
+        if _images(e):
+            return sum([_copied(self.ref(i)) for i in _images(e) if _apart(self.ref(i))])
         return sum([_CALLED * r.size for r in refs if not r.dense])
 
 

@@ -15,7 +15,7 @@ __all__ = ["convolve", "input_gradient", "serves", "weight_gradient"]
 
 FEW_CHANNELS = 16  # below, the library is not at its rate
 _BIASED = 64  # the same for a bias, which direct sums add on their way out
-_FEW_PIXELS = 64  # of which NumPy's library multiplies a weight that lies turned in less time
+_SUMS = 1 << 18  # elements of the images' gradients of a weight that are kept before they are added
 _TOGETHER = 1 << 20  # elements that are gone on with while they are in a cache
 
 
@@ -61,18 +61,30 @@ def _products(w, x, bias, results):
 
 
 def _multiply(w, planes, out):
-    """The library whose calls the threads of our own loops share; NumPy's has threads that go on
+    """All images, those that are left over one by one: each is cut for all threads."""
+    rest = len(out) % THREADS.count if len(w) == 1 else 0
+    whole = len(out) - rest
+    for part in (slice(whole), *[slice(k, k + 1) for k in range(whole, len(out))]):
+        if len(out[part]):
+            _stack(w, planes[part], out[part])
+
+
+def _stack(x, y, out):
+    """By the library whose calls the threads of our own loops share: NumPy's has threads that go on
     spinning when those begin."""
-    turned_few = w.strides[-1] != w.itemsize and planes.shape[-1] < _FEW_PIXELS
-    if turned_few or library.stack(w, planes, out) is None:
-        np.matmul(w, planes, out=out)
+    if library.stack(x, y, out) is None:
+        np.matmul(x, y, out=out)
 
 
 def weight_gradient(x, g, groups):
     """(N, C, *size), (N, K, *size) -> (K, C / groups, 1, ...)."""
     planes, cotangents = _planes(x, groups).swapaxes(2, 3), _planes(g, groups)
-    total = np.matmul(cotangents[0], planes[0])
-    part = np.empty_like(total)
-    for one, other in zip(cotangents[1:], planes[1:], strict=True):
-        total += np.matmul(one, other, out=part)
+    shape = groups, cotangents.shape[2], planes.shape[3]
+    each = max(1, min(len(x), _SUMS // prod(shape)))  # small products for one thread each
+    total, parts = np.zeros(shape, x.dtype), np.empty((each, *shape), x.dtype)
+    for first in range(0, len(x), each):
+        one, other = cotangents[first : first + each], planes[first : first + each]
+        _stack(one, other, parts[: len(one)])
+        for part in parts[: len(one)]:
+            total += part
     return total.reshape(g.shape[1], -1, *(1,) * (x.ndim - 2))

@@ -256,7 +256,8 @@ def lowering(prim):
     """What writes a primitive, or a fused operator, which without an entry of its own is written as
     its formula; None where NumPy computes it."""
     found = ELEMENTS.get(prim)
-    if found is None and isinstance(prim, Fused) and prim.computed:
+    of_elements = isinstance(prim, Fused) and prim.kind == "elementwise" and prim.computed
+    if found is None and of_elements:
         if all(lowering(e.prim) and _always(e) for e in prim.derivation.steps):
             found = ELEMENTS[prim] = _by_formula(prim)
     return found

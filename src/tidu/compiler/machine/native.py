@@ -154,6 +154,8 @@ if hasattr(os, "register_at_fork"):  # another thread may have been at one
 def _tasks(text, plain):
     """What compiles a text, a piece each; one core has nothing of pieces."""
     _ensure_room(_ROOM * THREADS.count + _ROOM_EACH * len(text))
+    if len(text) > _LARGE:
+        return_free()  # a thread has a heap of its own and takes nothing from what is free here
     size = max(_SMALLEST, min(_LARGEST, len(text) // _PIECES))
     parts = pieces.pieces(text, size) if THREADS.count > 1 else [text]
     return [workers.Task(partial(_compile, part, plain)) for part in parts]

@@ -12,7 +12,6 @@ import struct
 import threading
 from bisect import bisect_right
 from contextlib import contextmanager
-from itertools import accumulate
 
 from . import native
 
@@ -37,6 +36,7 @@ _NUMBER = re.compile(
     r"|(?P<both>= icmp \w+ i64 -?\d+, )(?P<right>-?\d+)$",
     re.MULTILINE,
 )
+_ANY = re.compile(r" (?:-?\d+|0x[0-9A-F]+)(?:[,)]|$)")
 _FIXED = re.compile(r"alloca|switch|phi|<i64 |\[i64 |^@|shufflevector")
 _HEAD = re.compile(r"^define [^\n]*\{$", re.MULTILINE)
 
@@ -47,7 +47,7 @@ class _Number:
     __slots__ = ("end", "lanes", "prefix", "start", "text", "type")
 
     def __init__(self, found):
-        name = next(n for n in ("inside", "given", "last", "right") if found[n] is not None)
+        name = found.lastgroup if found.lastgroup != "close" else "inside"
         self.start, self.end = found.span(name)
         self.text, self.lanes = found[name], found["lanes"]
         self.type = found["many"] or found["one"] or found["kind"] or "i64"
@@ -134,17 +134,18 @@ def load(text, names, imported, base):
 
 
 def _numbers(text):
-    found = []
-    for line, start in _lines(text):
-        if line.startswith("  ") and not _FIXED.search(line):
-            found += [_Number(m) for m in _NUMBER.finditer(text, start, start + len(line))]
+    found, at = [], 0
+    for line in text.split("\n"):
+        start, at = at, at + len(line) + 1
+        if line.startswith("  ") and _has_number(line) and not _FIXED.search(line):
+            found += [_Number(m) for m in _NUMBER.finditer(text, start, at - 1)]
     return found
 
 
-def _lines(text):
-    lines = text.split("\n")
-    starts = [0, *accumulate(len(line) + 1 for line in lines)]
-    return zip(lines, starts, strict=False)
+def _has_number(line):
+    """Whether a line may have one, which is soon seen."""
+    end = line.rfind(", align ")
+    return _ANY.search(line, 0, len(line) if end < 0 else end)
 
 
 def _form_of(text, found, names):

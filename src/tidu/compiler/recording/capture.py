@@ -9,8 +9,8 @@ changed) raises `Break`, with nothing changed.
 
 import math
 import sys
-import threading
 from itertools import pairwise
+from threading import Event, get_ident
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
@@ -42,15 +42,16 @@ __all__ = ["Captured", "capture"]
 
 
 class _Handle:
-    """A tensor as it was before the run."""
+    """A tensor as it was before the run. `order`: its axes, outermost first, where its memory is
+    dense in another order than C's."""
 
-    __slots__ = ("extra", "grad", "handle", "names", "node", "value", "variable", "view")
+    __slots__ = ("extra", "grad", "handle", "names", "node", "order", "value", "variable", "view")
 
     def __init__(self, handle):
         self.handle = handle
         self.value, self.node, self.grad = handle._value, handle._node, handle._grad
         self.view, self.extra, self.variable = handle._view, handle._extra, None
-        self.names = dict(handle.__dict__)
+        self.names, self.order = dict(handle.__dict__), _turned(self.value)
 
     def restore(self):
         handle = self.handle
@@ -70,6 +71,13 @@ class _Handle:
     def renamed(self):
         """Whether attributes were set on the tensor."""
         return not same_entries(self.handle.__dict__, self.names)
+
+
+def _turned(value):
+    if not isinstance(value, np.ndarray) or value.flags.c_contiguous or not value.flags.aligned:
+        return None
+    order = order_of(value)
+    return order if order and value.transpose(order).flags.c_contiguous else None
 
 
 class Captured:
@@ -154,6 +162,7 @@ def capture(function, args, kwargs, reach, answers=None, numbers=None):
     finally:
         for old in olds:
             old.restore()
+        run.tracer.over.set()
         reach.undo()
         run.growing.undo()
         given.undo()
@@ -170,7 +179,7 @@ class _Listening:
         self.tracer = tracer
 
     def __enter__(self):
-        self.said, self.out, self.thread = None, sys.stdout, threading.get_ident()
+        self.said, self.out, self.thread = None, sys.stdout, get_ident()
         sys.stdout = self
         RESTARTS.append(self._seeded)
         return self
@@ -181,11 +190,11 @@ class _Listening:
             sys.stdout = self.out
 
     def _seeded(self):
-        if threading.get_ident() == self.thread:
+        if get_ident() == self.thread:
             self.tracer.refuse("it seeds a stream of random numbers")
 
     def write(self, text):
-        if threading.get_ident() != self.thread:
+        if get_ident() != self.thread:
             return self.out.write(text)
         self.said = self.said or frames_here()
         return len(text)
@@ -231,8 +240,8 @@ def _check(olds):
             if value.flags.c_contiguous:
                 start = address(value)
                 spans.append((start, start + value.nbytes, old))
-            elif old.node is LEAF:
-                raise Break("a parameter does not lie in memory in order")
+            elif old.node is LEAF and old.order is None:
+                raise Break("a parameter lies in memory with gaps, or shares elements")
             else:
                 spans.append((*byte_bounds(value), old))
     spans.sort(key=lambda span: span[:2])
@@ -240,6 +249,9 @@ def _check(olds):
         if start < end:
             shared |= {a, b}
     return shared
+
+
+_PATIENCE = 10  # seconds
 
 
 class _Tracer(Tracer):
@@ -253,6 +265,19 @@ class _Tracer(Tracer):
         super().__init__()
         self.layouts = Layouts(self.graph)
         self.answers, self.known = answers, 0 if answers is None else len(answers)
+        self.thread, self.over = get_ident(), Event()
+
+    def left(self, handles):
+        """What other threads do with tensors of the function waits until the run is over. One that
+        the function itself waits for, as it seems after a while, goes on, and the run is given up.
+        """
+        if get_ident() == self.thread:
+            return False
+        if self.refused is None and not self.over.wait(_PATIENCE):
+            self.refused = Break("another thread computes with its tensors while it runs")
+        return not any(
+            isinstance(h, TensorBase) and getattr(h._value, "level", None) is self for h in handles
+        )
 
     def answer(self, variable, use):
         """The value of a variable that decides what the function does, where it is known: the
@@ -280,6 +305,8 @@ class _Tracer(Tracer):
         return Deferred(value.variable, self) if math.prod(value.shape) == 1 else None
 
     def process(self, prim, args, params):
+        if get_ident() != self.thread and self.left(args):
+            return prim(*args, **params)
         if self.numbers is not None and any(isinstance(a, Number) for a in args):
             args = self.numbers.lifted(args, self)
         return super().process(prim, args, params)
@@ -531,7 +558,9 @@ class _Run:
             made.gradients.append((old, None))
             return
         made.gradients.append((old, len(outputs)))
-        outputs.append((self._variable(now), root_of(now)[0], None))
+        alike = tuple(shape_of(now)) == old.value.shape
+        order = old.order if alike else None  # it lies as its tensor does
+        outputs.append((self._variable(now), root_of(now)[0], order))
 
     def _backward(self, made, values):
         """The cotangents of what was given and reached, from those of the results."""
