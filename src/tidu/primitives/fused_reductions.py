@@ -171,7 +171,7 @@ def _made(kind, name, formula, kernel, reads, saves, fast, params, tex, batch, s
         batch=batch, shape=shape, tex=tex or told,
     )  # fmt: skip
     prim.formula, prim.params, prim.saves, prim.fast = formula, params, saves, fast
-    prim.jvp, prim.computed = prim.pushed if saves else None, "out" not in told
+    prim.jvp, prim.computed = prim.pushed if saves else None, bool(told) and "out" not in told
     return prim
 
 
