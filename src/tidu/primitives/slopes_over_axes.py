@@ -220,9 +220,10 @@ class Derivation(OfElements):
         for i, rule in zip(step.ins, prim.rules, strict=True):
             if isinstance(i, Symbol) and rule is not None and i not in self.scalars:
                 part = recorder.plain(rule(recorder.handle(u), (*handles, None), step.params))
-                part = self._sum(part, {u: g})
+                part = self._sum(part, {u: atom(u) if out in self.roots else g})
                 if out in self.roots:
-                    part = self._chosen(recorder.step(c.ne, [out, 0]), part)
+                    choice = self._chosen(recorder.step(c.ne, [out, 0]), part * atom(u).inverse())
+                    part = self.product(choice, g)
                 sent.append((i, part))
         return sent
 
@@ -262,11 +263,16 @@ class Derivation(OfElements):
         choice = next((p for p, _ in factors if isinstance(p, Choice)), None)
         if choice is None:
             return Sum({factors: n})
-        row = self.is_row(choice)
-        outside = {p: k for p, k in factors if p is not choice and row and not self.is_row(p)}
-        inside = frozenset([(p, k) for p, k in factors if p is not choice and p not in outside])
+        outside = frozenset([(p, k) for p, k in factors if p is not choice and self.is_moved(p)])
+        inside = factors - outside - {(choice, 1)}
         inner = self._chosen(choice.condition, choice.inner * Sum({inside: n}))
-        return inner * Sum({frozenset(outside.items()): 1})
+        return inner * Sum({outside: 1})
+
+    def is_moved(self, p):
+        """Whether a factor depends on the cotangent."""
+        if isinstance(p, Symbol):
+            return p.moved
+        return any(self.is_moved(part) for factors in p.inner.terms for part, _ in factors)
 
     def _chosen(self, condition, inner):
         """A number stands before the choice."""
