@@ -52,10 +52,10 @@ def count_of(shape, axes):
 
 
 def quotient(x, y):
-    """x / y, and zero where y is."""
+    """x / y, and zero where y is. Of arrays y is looked at, not each place of x."""
     if isinstance(x, TensorBase) or isinstance(y, TensorBase):
         return masked(x / y, y != 0)
-    return np.divide(x, y, out=np.zeros_like(x), where=y != 0)
+    return x / np.where(y == 0, y.dtype.type(np.inf), y)
 
 
 # --- mean ---------------------------------------------------------------------------------------

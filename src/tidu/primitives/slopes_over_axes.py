@@ -262,18 +262,18 @@ class Derivation(OfElements):
         choice = next((p for p, _ in factors if isinstance(p, Choice)), None)
         if choice is None:
             return Sum({factors: n})
-        row = self.is_row(choice)
-        outside = {p: k for p, k in factors if p is not choice and row and not self.is_row(p)}
-        inside = frozenset([(p, k) for p, k in factors if p is not choice and p not in outside])
-        inner = self._chosen(choice.condition, choice.inner * Sum({inside: n}))
-        return inner * Sum({frozenset(outside.items()): 1})
+        rest = Sum({frozenset([(p, k) for p, k in factors if p is not choice]): n})
+        return self._chosen(choice.condition, choice.inner * rest)
 
     def _chosen(self, condition, inner):
-        """A number stands before the choice."""
-        if len(inner.terms) == 1:
-            ((factors, n),) = inner.terms.items()
-            return atom(Choice(condition, Sum({factors: 1}))) * number(n)
-        return atom(Choice(condition, inner))
+        """Numbers and the cotangent stand before the choice: what is zero is the slope, so that the
+        slope of a product with it is no infinity."""
+        found = Sum({})
+        for factors, n in inner.terms.items():
+            outside = frozenset([(p, k) for p, k in factors if _moves(p)])
+            choice = atom(Choice(condition, Sum({factors - outside: 1})))
+            found = found + choice * Sum({outside: n})
+        return found
 
     def total(self, x):
         """The sum over the axes: rows go out of it."""
@@ -318,6 +318,13 @@ class ByParams:
 def derived(prim):
     """What has the steps of an operator over axes, and its rules."""
     return ByParams(prim) if callable(prim.formula) else Derivation(prim, prim.formula)
+
+
+def _moves(p):
+    """Whether a factor depends on the cotangent."""
+    if isinstance(p, Symbol):
+        return p.moved
+    return any(_moves(part) for factors in p.inner.terms for part, _ in factors)
 
 
 def _total_of(factors, x):
