@@ -52,6 +52,20 @@ def test_values_and_gradients(pool, shape, dtype, made):
     assert relus(made) == [tuple(pool(x).shape)]
 
 
+@pytest.mark.parametrize(("pool", "shape"), POOLS)
+def test_a_backward_pass_of_its_own(pool, shape, made):
+    """Both directions are looked at together, so the mask that is kept between them is small."""
+    x = torch.randn(*shape)
+    x[x.abs() < 0.4] = 0.0
+    function = torch.compile(lambda x: pool(x.mul(2).relu()), fullgraph=True)
+    for a, b in zip(gradient_of(function, x), gradient_of(lambda x: pool(x.mul(2).relu()), x),
+                    strict=True):  # fmt: skip
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+    assert relus(made) == [tuple(pool(x).shape)]
+    masks = [e.outs[0].shape for p in made for e in p.graph.equations if e.prim.name == "ne"]
+    assert masks == [tuple(pool(x).shape)]
+
+
 def test_nan_and_infinities(made):
     x = torch.tensor([[[[1.0, float("nan"), -1.0, -float("inf")], [float("nan"), 2, -3, -4],
                         [float("inf"), 1, -0.0, 0.0], [5, 5, 0.0, -0.0]]]])  # fmt: skip

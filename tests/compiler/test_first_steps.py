@@ -1,12 +1,17 @@
 """What a first step leaves behind that could not be compiled yet: nothing but its results."""
 
+import cProfile
 import gc
+import pstats
+import sys
 import weakref
 
 import numpy as np
 import pytest
 
 import tidu as torch
+from tidu.base.frames import unheard
+from tidu.compiler.recording.executed import Executed
 from tidu.optim.kernels import Arrays
 
 
@@ -64,3 +69,20 @@ def test_an_optimizer_that_steps_eagerly_keeps_its_scratch(monkeypatch):
         weight.grad = torch.ones(300)
         updates.step()
     assert len(made) == 1
+
+
+def test_what_the_library_derives_is_not_listened_to():
+    """While a program is recorded its calls are noted, not the thousands that make a rule."""
+
+    def inner(x):
+        return x + 1
+
+    rule = lambda: sum(inner(k) for k in range(50))
+    with Executed() as heard:
+        unheard(rule)()
+        listened = inner.__code__ not in heard.codes
+        inner(1)
+    assert listened and inner.__code__ in heard.codes and sys.getprofile() is None
+    profile = cProfile.Profile()  # somebody else's hears all
+    profile.runcall(unheard(rule))
+    assert any("inner" in str(key) for key in pstats.Stats(profile).stats)

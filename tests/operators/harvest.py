@@ -159,10 +159,14 @@ def calls_of():
             for program, tensors in PROGRAMS:
                 run(bool(tensors), lambda *xs, f=program: (f(*xs),), tensors)
             for prim, tensors, params in DIRECT:
-                run(True, functools.partial(prim, **params), tensors)
+                run(True, lambda *xs, f=prim, p=params: _parts(f(*xs, **p)), tensors)
     finally:
         unlisten(harvest)
     return harvest.calls
+
+
+def _parts(out):
+    return out if isinstance(out, tuple) else (out,)
 
 
 def run(differentiable, function, leaves):

@@ -7,6 +7,7 @@ import pytest
 
 import tidu
 from tidu.cli.ops import all_primitives, print_matrix
+from tidu.compiler.calls import optimized
 from tidu.compiler.loops import elements
 from tidu.core.handle import wrap
 from tidu.core.modes import listen, unlisten
@@ -237,6 +238,34 @@ def test_losses_of_many_are_those_of_each(reduction, weights):
                 for i in range(3)
             ]  # fmt: skip
             assert tidu.allclose(found, tidu.stack(each), rtol=1e-12, atol=1e-14)
+
+
+def test_places_and_questions_compile_to_loops():
+    x = tidu.from_numpy(inputs(FUSED["mean"], np.float32, (6, 5))[0])
+    for y in (x, (x * 3).int(), x.double()):
+        for f in (
+            lambda x: x.argmax(1),
+            lambda x: x.argmin(0, keepdim=True),
+            lambda x: x.max(1).indices,
+            lambda x: (x > 0).any(1),
+            lambda x: (x > 0).all(),
+        ):
+            found = []
+            optimized.WATCHERS.append(lambda name, captured, made, kept=found: kept.append(made))
+            try:
+                assert tidu.equal(tidu.compile(f, fullgraph=True)(y), f(y))
+            finally:
+                optimized.WATCHERS.pop()
+            steps = found[0].forward.plan.text()
+            assert not any(word in steps for word in ("arg_extreme(", "any(", "all(")), steps
+
+
+def test_the_norm_of_tiny_numbers_has_the_direction_as_its_slope():
+    """Whose quotient with the cotangent would overflow."""
+    x = tidu.tensor([3e-42, 4e-42], dtype=tidu.float32)
+    prim, params = SLOPED["norm2"], {"axes": (0,), "keepdims": False}
+    sent = prim.rules[0](np.float32(1e4), (x.numpy(), np.float32(5e-42), None), params)
+    np.testing.assert_allclose(sent, [6e3, 8e3], rtol=1e-3)
 
 
 def test_every_operator_can_be_asked_for_a_loop_over_elements():

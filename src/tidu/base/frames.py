@@ -6,9 +6,11 @@ the error about a saved value that was changed can name both lines; `line_of` fi
 """
 
 import os
-from sys import _getframe
+from functools import wraps
+from sys import _getframe, getprofile, setprofile
 
-__all__ = ["OURS", "last_of_program", "line_of", "user_depth", "user_frame", "user_place"]
+__all__ = ["OURS", "last_of_program", "line_of", "unheard", "user_depth", "user_frame",
+           "user_place"]  # fmt: skip
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -70,3 +72,21 @@ def line_of(place):
         if start <= offset < end and line is not None:
             return code.co_filename, line
     return code.co_filename, code.co_firstlineno
+
+
+def unheard(function):
+    """A function that reads nothing of the program's: who listens to the calls of programs alone
+    (`of_programs`, in the compiler) does not hear of those it makes, each of which costs time."""
+
+    @wraps(function)
+    def call(*args):
+        listener = getprofile()
+        if not getattr(listener, "of_programs", False):
+            return function(*args)
+        setprofile(None)
+        try:
+            return function(*args)
+        finally:
+            setprofile(listener)
+
+    return call

@@ -12,6 +12,7 @@ from functools import cache
 import numpy as np
 from numpy import ndarray
 
+from ..base.frames import unheard
 from ..base.lazy import lazy_module
 from ..core.handle import TensorBase
 from ..core.primitive import Derived, bind
@@ -48,6 +49,7 @@ class Fused(Derived):
         formula = self.tex if callable(self.formula) else self.formula
         return f"x = {formula}" if self.inverse else formula
 
+    @unheard
     def __getattr__(self, name):
         if name not in _DERIVED:
             raise AttributeError(f"'{self.name}' has no attribute '{name}'", name=name)

@@ -9,6 +9,7 @@ around the batch axis; derivatives of every order come from `slopes_over_axes.py
 
 import numpy as np
 
+from ..base.frames import unheard
 from ..base.lazy import lazy_module
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive, bind
@@ -31,6 +32,7 @@ class OverAxes(Primitive):
     __slots__ = ("computed", "derivation", "fast", "formula", "params", "saves", "tangents")
     element_type, inverse = np.float64, False
 
+    @unheard
     def __getattr__(self, name):
         if name == "derivation":
             self.derivation = found = slopes_over_axes.derived(self)
@@ -171,7 +173,7 @@ def _made(kind, name, formula, kernel, reads, saves, fast, params, tex, batch, s
         batch=batch, shape=shape, tex=tex or told,
     )  # fmt: skip
     prim.formula, prim.params, prim.saves, prim.fast = formula, params, saves, fast
-    prim.jvp, prim.computed = prim.pushed if saves else None, "out" not in told
+    prim.jvp, prim.computed = prim.pushed if saves else None, bool(told) and "out" not in told
     return prim
 
 

@@ -116,6 +116,7 @@ class Writer(OfElements):
     def product(self, factors, n, more=None):
         """The text of one product: numbers and rows before what is full. `more`: one factor more,
         which is full unless all is flat."""
+        factors = self._over(factors)
         scalars, rows, full = [], [], []
         for p, k in sorted(factors, key=self._order):
             scalar = p in self.derived.scalars if isinstance(p, Symbol) else False
@@ -127,6 +128,19 @@ class Writer(OfElements):
         if not rows:
             return self._chain(full, scalars, n, more=more)
         return self._chain(full, [], 1, self._row(rows, scalars, n), more)
+
+    def _over(self, factors):
+        """A choice of 1 / y takes what is divided by it."""
+        derived = self.derived
+        for p, power in factors:
+            if isinstance(p, Choice) and power == 1 and len(p.inner.terms) == 1:
+                (inner,) = p.inner.terms
+                rest = frozenset([(q, k) for q, k in factors if q is not p
+                                  and derived.is_row(q) and derived.is_moved(q)])  # fmt: skip
+                if rest and all(k < 0 for _, k in inner):
+                    chosen = Choice(p.condition, p.inner * Sum({rest: 1}))
+                    return factors - rest - {(p, power)} | {(chosen, 1)}
+        return factors
 
     def _row(self, rows, scalars, n):
         """A product of rows, with their axes."""

@@ -220,9 +220,10 @@ class Derivation(OfElements):
         for i, rule in zip(step.ins, prim.rules, strict=True):
             if isinstance(i, Symbol) and rule is not None and i not in self.scalars:
                 part = recorder.plain(rule(recorder.handle(u), (*handles, None), step.params))
-                part = self._sum(part, {u: g})
+                part = self._sum(part, {u: atom(u) if out in self.roots else g})
                 if out in self.roots:
-                    part = self._chosen(recorder.step(c.ne, [out, 0]), part)
+                    choice = self._chosen(recorder.step(c.ne, [out, 0]), part * atom(u).inverse())
+                    part = self.product(choice, g)
                 sent.append((i, part))
         return sent
 
@@ -262,18 +263,23 @@ class Derivation(OfElements):
         choice = next((p for p, _ in factors if isinstance(p, Choice)), None)
         if choice is None:
             return Sum({factors: n})
-        rest = Sum({frozenset([(p, k) for p, k in factors if p is not choice]): n})
-        return self._chosen(choice.condition, choice.inner * rest)
+        outside = frozenset([(p, k) for p, k in factors if p is not choice and self.is_moved(p)])
+        inside = factors - outside - {(choice, 1)}
+        inner = self._chosen(choice.condition, choice.inner * Sum({inside: n}))
+        return inner * Sum({outside: 1})
+
+    def is_moved(self, p):
+        """Whether a factor depends on the cotangent."""
+        if isinstance(p, Symbol):
+            return p.moved
+        return any(self.is_moved(part) for factors in p.inner.terms for part, _ in factors)
 
     def _chosen(self, condition, inner):
-        """Numbers and the cotangent stand before the choice: what is zero is the slope, so that the
-        slope of a product with it is no infinity."""
-        found = Sum({})
-        for factors, n in inner.terms.items():
-            outside = frozenset([(p, k) for p, k in factors if _moves(p)])
-            choice = atom(Choice(condition, Sum({factors - outside: 1})))
-            found = found + choice * Sum({outside: n})
-        return found
+        """A number stands before the choice."""
+        if len(inner.terms) == 1:
+            ((factors, n),) = inner.terms.items()
+            return atom(Choice(condition, Sum({factors: 1}))) * number(n)
+        return atom(Choice(condition, inner))
 
     def total(self, x):
         """The sum over the axes: rows go out of it."""
@@ -318,13 +324,6 @@ class ByParams:
 def derived(prim):
     """What has the steps of an operator over axes, and its rules."""
     return ByParams(prim) if callable(prim.formula) else Derivation(prim, prim.formula)
-
-
-def _moves(p):
-    """Whether a factor depends on the cotangent."""
-    if isinstance(p, Symbol):
-        return p.moved
-    return any(_moves(part) for factors in p.inner.terms for part, _ in factors)
 
 
 def _total_of(factors, x):

@@ -20,6 +20,7 @@ from ...primitives.structural import slice_
 from ...primitives.views import follow
 from ...program.ir import Graph, Variable
 from ...transforms.trace import pick
+from ..graphs.exchanges import pooled_first
 from .program import Program
 
 __all__ = ["Compiled", "Entry", "Gradient", "resolved", "spent"]
@@ -93,7 +94,7 @@ class Compiled:
         if captured.backward is None:
             front, self.saved, self.reverse = graph, [], None
         else:
-            front, back, self.saved = _parted(graph, captured)
+            front, back, self.saved = _parted(_exchanged(graph, captured), captured)
             self.reverse = Program(back, varying=varying)
         again = [place for _, place, apart in captured.gradients if place is not None and apart]
         homes = captured.homes
@@ -332,6 +333,19 @@ _TWICE = hinted(
     "call the function without compile where its gradient is differentiated again, or compile the "
     "function that takes both gradients.",
 )
+
+
+def _exchanged(graph, captured):
+    """The graph with equations in another order where both directions are less work for it, which
+    neither alone would show."""
+    count, forward, gradients = captured.backward
+    whole = Graph()
+    whole.inputs, whole.constants, whole._count = graph.inputs, graph.constants, graph._count
+    whole.equations, whole.outputs = graph.equations, [*graph.outputs, *gradients]
+    found, results = pooled_first(whole), len(graph.outputs)
+    captured.backward = count, forward, found.outputs[results:]
+    found.outputs = found.outputs[:results]
+    return found
 
 
 def _parted(graph, captured):

@@ -376,19 +376,20 @@ class _ConvolutionStep(_CallStep):
     def __init__(self, program, step):
         super().__init__(program, step)
         self.out = program.plan.refs[step.out]
-        text, module, places, numbers = convolution_results.emit(program.plan, step)
-        program.texts.append("\n".join([*module, text]))
-        self.code = convolution_results.load(text, module)
+        self.text, places, numbers = convolution_results.emit(program.plan, step)
+        program.texts.append(self.text)
+        convolution_results.begin(self.text)
         self.place = len(program.blank) + len(program.numbers)
         program.numbers += [*[n for place in places for n in place], *numbers]
 
     def run(self, memory):
         e, ins, table = self.equation, self.operands(memory), memory.table
-        table.base[0] = (
-            table.ctypes.data + table.itemsize * self.place
-        )  # its list, see `nests.LIST`
+        list_ = table.ctypes.data + table.itemsize * self.place
+        table.base[0] = list_  # see `nests.LIST`
         results = convolution_results.Continued(
-            view(memory.arrays[self.out.buffer], self.out), *self.code, table
+            view(memory.arrays[self.out.buffer], self.out),
+            *convolution_results.load(self.text),
+            table,
         )
         transposed = e.prim.name == "transposed_convolution"
         if convolution.into(results, transposed, *ins, **e.params) is None:

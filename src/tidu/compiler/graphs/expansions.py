@@ -98,6 +98,7 @@ DEFINITIONS = {
         for prim in (
             reductions.all_,
             reductions.any_,
+            reductions.arg_extreme,
             reductions.mean,
             reductions.norm2,
             reductions.variance,

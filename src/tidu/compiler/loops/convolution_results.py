@@ -7,11 +7,10 @@ plane on. The loops of a convolution call it while the part lies in a near cache
 tell in parts is gone through at the end (`Continued.finish`).
 """
 
-from functools import cache
 from itertools import pairwise
 from math import ceil, prod
 
-from ..machine import kernels, pool
+from ..machine import kernels, native, pool
 from ..machine.code import Code, Value, kind_of
 from .convolution_sizes import lanes_of
 from .epilogues import Chain
@@ -19,7 +18,8 @@ from .nests import SHARE, homes
 from .pointwise import lanes_below
 from .reductions import loop
 
-__all__ = ["AHEAD", "THEN", "Continued", "Results", "ask_for", "emit", "flat", "load"]
+__all__ = ["AHEAD", "THEN", "Continued", "Results", "ask_for", "begin", "emit", "flat",
+           "load"]  # fmt: skip
 
 _NUMBERS = ("image", "channel", "channels", "first", "rows", "down", "count")
 _HEADER = f"define void @then(ptr %table, {', '.join([f'i64 %{name}' for name in _NUMBERS])})"
@@ -79,12 +79,13 @@ def flat(ref, shape):
 
 
 def emit(plan, step):
-    """(the function's text, its declarations, the places of its operands, the numbers that stand
-    behind those in its list): the text does not depend on sizes."""
+    """(the text of the function, the places of its operands, the numbers that stand behind those in
+    its list): the text does not depend on sizes."""
     then = _Then(plan, step)
     refs = [plan.refs[v] for v in then.variables]
     numbers = [n for image, channel, _ in then.layouts for n in (image, channel)]
-    return then.text, tuple(then.m.module), [(r.buffer, r.offset) for r in refs], numbers
+    text = _through_all(then.text, then.m.module)
+    return text, [(r.buffer, r.offset) for r in refs], numbers
 
 
 class _Then(Chain):
@@ -161,11 +162,9 @@ class _Then(Chain):
                                                   self.strides, strict=True)]  # fmt: skip
 
 
-@cache
-def load(text, module):
-    """(function, address of `@then`) for what `emit` has written: ``function(table, first,
-    channels, size, chunk, count)`` goes on with `count` planes of `size` elements from plane
-    `first` on."""
+def _through_all(text, module):
+    """The whole text, with the built-in function ``entry(table, first, channels, size, chunk,
+    count)``: it goes on with `count` planes of `size` elements from plane `first` on."""
     kinds = ["ptr", "i64", "i64", "i64", "i64"]
     m = Code()
     table, first, channels, size, _ = kernels.arguments(m, kinds)
@@ -179,8 +178,23 @@ def load(text, module):
     loop(m, Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop"), plane)
     m.line("ret void")
     body = m.text("define internal void @body(ptr noalias %args, i64 %start, i64 %stop)")
-    return kernels.build(f"{text}\n{body}", kinds, module, chunk=None, work=_LEAST,
-                         exported=["then"])  # fmt: skip
+    return kernels.whole(f"{text}\n{body}", kinds, module, chunk=None, work=_LEAST)
 
 
 _LEAST = 16  # elements of a plane, at least
+_LOADED: dict = {}  # text: (function, address)
+
+
+def begin(text):
+    """Have it compiled while the rest of a program is planned."""
+    if text not in _LOADED:
+        native.begin(text)
+
+
+def load(text):
+    """(the function that goes through whole planes, the address of `@then`) of a text."""
+    found = _LOADED.get(text)
+    if found is None:
+        address, then = kernels.load(text, ["then"])
+        found = _LOADED[text] = kernels.function_at(address), then
+    return found

@@ -14,7 +14,7 @@ import numpy as np
 from . import native, pool
 from .code import Code, Value
 
-__all__ = ["RELEASE", "aligned", "arguments", "build", "exchange", "function_at"]
+__all__ = ["RELEASE", "aligned", "arguments", "build", "exchange", "function_at", "load", "whole"]
 
 _HEADER = object.__basicsize__  # the data pointer is an array's first field
 RELEASE = 1 << 15  # elements from which other Python threads may run meanwhile
@@ -87,17 +87,24 @@ _FASTCALL = 0x80
 _LONGEST = 100  # letters of a name
 
 
-def build(body, kinds, module, chunk=1 << 14, work=1, imports=(), exported=()):
-    """The built-in function for a body's text (``define internal void @body(...) {...}``), and the
-    addresses of what is `exported` of it, if anything is.
+def build(body, kinds, module, chunk=1 << 14, work=1, imports=()):
+    """The built-in function for a body's text (``define internal void @body(...) {...}``).
 
     `work` is what one unit of size stands for in elements, `chunk` how many units a thread takes
     at a time; None: the last argument before the size says it. `imports`: (name, address).
     """
-    text = "\n".join([_ENTRY, *module, body, entry(kinds, chunk, work)])
-    imports = [(pool.SHARE, pool.address()), *imports]
-    address, *others = native.load(text, ["entry", *exported], imports)
-    return (function_at(address), *others) if exported else function_at(address)
+    (address,) = load(whole(body, kinds, module, chunk, work), imports=imports)
+    return function_at(address)
+
+
+def whole(body, kinds, module, chunk, work):
+    """The text that `load` takes."""
+    return "\n".join([_ENTRY, *module, body, entry(kinds, chunk, work)])
+
+
+def load(text, exported=(), imports=()):
+    """The addresses of the built-in function and of what else is `exported`."""
+    return native.load(text, ["entry", *exported], [(pool.SHARE, pool.address()), *imports])
 
 
 def function_at(address, name="kernel", own=None):

@@ -43,6 +43,8 @@ class Executed:
             self.codes.add(code)
             self.calls.setdefault(code, set()).add((caller.f_code, caller.f_lineno))
 
+    _called.of_programs = True  # type: ignore[attr-defined]
+
     def changing(self, names):
         """Where something outside may have been changed, of these names if there are any: (code,
         line) of the statements, after those of the calls that led there."""
