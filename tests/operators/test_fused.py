@@ -138,7 +138,7 @@ WRITTEN = {  # PyTorch's own, which read the result
     ("asin", "x"): "t * rsqrt((1 - (x * x)))",
     ("asinh", "x"): "t * rsqrt((1 + (x * x)))",
     ("erfinv", "x"): "t * (exp((out * out)) * 0.886226925452758)",
-    ("logit", "x"): "where(((x >= 0) & (x <= 1)), (t / ((1 - x) * x)), (t / nan))",
+    ("logit", "x"): "where(((x >= 0) & (x <= 1)), (t / ((1 - x) * x)), (zeros_like(t) + nan))",
 }  # fmt: skip
 
 

@@ -188,7 +188,8 @@ def _bounded(low, high):
 
 
 clamp = fused("clamp", _bounded, _clamp, params=("low", "high"), tex="clamp(x, low, high)",
-              torch_name="ClampBackward1", wide=False)  # fmt: skip
+              wide=False)  # fmt: skip
+clamp.torch_name = "ClampBackward1"
 
 # Tensors as bounds get the gradient of what they cut off; a NaN goes to none of them.
 clamp_low = fused("clamp", "x if x >= y else y if x < y else nan", np.maximum, inputs=_PAIR,

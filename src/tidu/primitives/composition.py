@@ -40,6 +40,7 @@ class Recorder(Reading):
 
     def __init__(self):
         self.steps, self.known, self.made = [], {}, {}
+        self.tuples = set()  # the ids of steps that give a tuple, be it of one
         self.shortening = False  # a definition stays as it is; its derivatives are made shorter
 
     def input(self, name, spec):
@@ -76,6 +77,8 @@ class Recorder(Reading):
                 for k, spec in enumerate(specs if several else [specs])]  # fmt: skip
         step = Equation(prim, ins, outs, params)
         self.steps.append(step)
+        if several:
+            self.tuples.add(id(step))
         self.made.update(dict.fromkeys(outs, step))
         return step, several
 
@@ -168,7 +171,7 @@ class Definition:
         """What the node of a step would keep."""
         hand = [self.recorder.handle(i) if isinstance(i, Variable) else i for i in step.ins]
         outs = [self.recorder.handle(o) for o in step.outs]
-        return hand, outs[0] if len(outs) == 1 else tuple(outs)
+        return hand, tuple(outs) if id(step) in self.recorder.tuples else outs[0]
 
     def back(self, cotangents, wanted):
         """{variable: its cotangent}, from the last step to the first, of what leads to the inputs
@@ -368,7 +371,8 @@ def written(recorder, arguments, results, prim, tensors):
     for step in _needed(recorder, names, results, prim):
         ins = [text(i) for i in step.ins]
         names.update({o: f"v{len(names) + k}" for k, o in enumerate(step.outs)})
-        outs, call, params = ", ".join([names[o] for o in step.outs]), text(step.prim), ""
+        comma = "," if id(step) in recorder.tuples else ""
+        outs, call, params = ", ".join([names[o] for o in step.outs]) + comma, text(step.prim), ""
         if step.params:
             params = text(step.params)
         if tensors and not (step.prim.is_view and not returned.isdisjoint(step.outs)):

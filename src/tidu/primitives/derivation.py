@@ -314,6 +314,9 @@ class Writer:
 
     def _text(self, x):
         if not isinstance(x, Symbol):
+            if x != x and "t" in self.given.values():  # a choice of numbers would lose the type
+                self.globals["zeros_like"] = a.zeros_like
+                return "(zeros_like(t) + nan)"
             return repr(x)
         if x in self.given:
             return self.given[x]

@@ -48,6 +48,11 @@ def is_number(x):
     return not isinstance(x, Symbol)
 
 
+def _undefined(x):
+    """Whether x is NaN: so is every product, which therefore depends on no other factor."""
+    return is_number(x) and x != x
+
+
 def _outwards(recorder, x, change):
     """`change` done to x, which passes a choice with a zero."""
     if x is ZERO:
@@ -70,6 +75,8 @@ def _neg(recorder, x):
 def _mul(recorder, x, y):
     if _is(y, 1):
         return x
+    if recorder.deriving and _undefined(y):
+        return _outwards(recorder, x, lambda side: y) or y
     for one, other in ((x, y), (y, x)):
         if made_by(one, a.neg):
             return recorder.step(a.neg, [recorder.step(a.mul, [made_by(one, a.neg)[0], other])])
@@ -142,6 +149,8 @@ def square_of(root):
 def _div(recorder, x, y):
     if _is(y, 1):
         return x
+    if recorder.deriving and _undefined(y):
+        return _outwards(recorder, x, lambda side: y) or y
     for one, k in ((x, 0), (y, 1)):
         if made_by(one, a.neg):
             parts = [x, y]
@@ -400,6 +409,8 @@ def of_inverse(recorder, t, sent):
     if choice is not None:
         sides = [of_inverse(recorder, t, side) for side in choice[1:]]
         return recorder.step(a.select, [choice[0], *sides])
+    if _undefined(sent):
+        return sent
     base, slope = _split(recorder, sent)
     if base is not t:
         raise ValueError("the slope of an inverse must be a product with the cotangent")

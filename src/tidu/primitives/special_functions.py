@@ -125,17 +125,17 @@ sinc = fused("sinc", "1 if x == 0 else sin(pi * x) / (pi * x)", _sinc,
 
 # --- the normal distribution ----------------------------------------------------------------------
 
-erfcx = _function("erfcx", "exp(x * x) * erfc(x)", torch_name="SpecialErfcxBackward0",
+erfcx = _function("erfcx", "exp(x * x) * erfc(x)", torch_name="SpecialErfcx",
                   saves={"x": ("x", "out")}, tex="exp(x**2) * erfc(x)")  # fmt: skip
 ndtr = _function("ndtr", "erfc(-x / sqrt(2)) / 2")
 log_ndtr = elementwise(
     "log_ndtr", _computed(lambda x: special.log_ndtr(x)),
     x=lambda t, x: t / erfcx(x * -_ROOT_HALF) * math.sqrt(2 / math.pi),
-    torch_name="SpecialLogNdtrBackward0", tex="log(erfc(-x / sqrt(2)) / 2)",
+    torch_name="SpecialLogNdtr", tex="log(erfc(-x / sqrt(2)) / 2)",
 )  # fmt: skip
-ndtri = _function("ndtri", "sqrt(2) * erfinv(2 * x - 1)", torch_name="SpecialNdtriBackward0",
+ndtri = _function("ndtri", "sqrt(2) * erfinv(2 * x - 1)", torch_name="SpecialNdtri",
                   saves={"x": ("out",)})  # fmt: skip
-entr = _function("entr", "-(x * log(x))", torch_name="SpecialEntrBackward0", tex="-x * log(x)")
+entr = _function("entr", "-(x * log(x))", torch_name="SpecialEntr", tex="-x * log(x)")
 
 
 # --- two arguments --------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ entr = _function("entr", "-(x * log(x))", torch_name="SpecialEntrBackward0", tex
 xlog1py = fused(
     "xlog1py", "(0 if (x == 0) & (y <= -1) else x) * log1p(y)",
     _computed(lambda x, y: special.xlog1py(x, y)), inputs=("x", "y"),
-    torch_name="SpecialXlog1PyBackward0", tex="0 if x == 0 else x * log(1 + y)",
+    torch_name="SpecialXlog1Py", tex="0 if x == 0 else x * log(1 + y)",
     wide=False, computed=False,
 )  # fmt: skip
 

@@ -1,0 +1,42 @@
+"""Derived rules at zeros, at edges of domains and outside of them: first and second order.
+
+What is compared depends on the cotangent too, so that a product of an infinity with a zero shows.
+"""
+
+import numpy as np
+import pytest
+
+import tidu
+
+torch = pytest.importorskip("torch")
+
+ZEROS = np.zeros((2, 3))
+EDGES = np.array([-np.inf, -2.0, -1.0, -0.0, 0.0, 0.5, 1.0, 3.0, np.inf, np.nan])
+CASES = {
+    "norm": (ZEROS, lambda lib, x: x.norm()),
+    "norm of rows": (np.array([[0.0, 0, 0], [0, 3, 4]]), lambda lib, x: x.norm(dim=1)),
+    "norm kept": (ZEROS, lambda lib, x: x.norm(dim=1, keepdim=True)),
+    "logit": (EDGES, lambda lib, x: lib.logit(x)),
+}
+
+
+def derivatives(lib, function, array, dtype):
+    """The value, the gradient, and its gradients of the cotangent and of the input."""
+    x = lib.from_numpy(array).to(getattr(lib, dtype)).requires_grad_()
+    out = function(lib, x)
+    weights = np.cos(np.arange(out.numel())).reshape(tuple(out.shape))
+    g = lib.from_numpy(np.asarray(weights)).to(out.dtype).requires_grad_()
+    (first,) = lib.autograd.grad(out, x, g, create_graph=True)
+    turned = lib.from_numpy(np.sin(1 + np.arange(x.numel())).reshape(array.shape)).to(x.dtype)
+    second = lib.autograd.grad(first, [g, x], turned)
+    return [t.detach().float().numpy() for t in (out, first, *second)]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("name", CASES)
+def test_second_order(name, dtype):
+    array, function = CASES[name]
+    close = {"float64": 1e-6, "float32": 1e-5, "float16": 4e-3, "bfloat16": 3e-2}[dtype]
+    found = [derivatives(lib, function, array, dtype) for lib in (tidu, torch)]
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=close, atol=close)
