@@ -12,6 +12,7 @@ import os
 import struct
 import sys
 from _thread import allocate_lock
+from importlib import import_module
 from operator import index as as_integer
 
 import numpy as np
@@ -180,7 +181,7 @@ class Generator:
 
     def _renew_source(self):
         if "numpy.random" not in sys.modules:
-            np.random.MT19937  # brings OpenSSL and seven other sources that are not asked for more
+            import_module("numpy.random")  # brings OpenSSL and seven other sources
             leave_code("libcrypto")
             leave_code("numpy/random/")
         self._raw = np.random.MT19937(0)

@@ -41,9 +41,8 @@ class _Host:
         return object.__getattribute__(self, name)
 
     def _start(self):
-        binding.llvm_version_info  # loads the library, which touches tens of MiB
+        binding.initialize_native_target()  # to load the library touched tens of MiB
         leave_code(_LIBRARY)
-        binding.initialize_native_target()
         binding.initialize_native_asmprinter()
         self.triple = binding.Target.from_default_triple().triple
         chosen = os.environ.get("TIDU_CPU")
