@@ -12,7 +12,7 @@ from tidu.compiler.loops import elements
 from tidu.core.handle import wrap
 from tidu.core.modes import listen, unlisten
 from tidu.primitives.fused import Fused
-from tidu.primitives.fused_reductions import (
+from tidu.primitives.over_axes.operators import (
     Along,
     Extreme,
     OverAxes,

@@ -4,17 +4,17 @@
 `sum`, `mean`, `amax`, `amin` of an expression over the operator's axes. `n` is how many elements
 these have, `place` which of them each is; `detach(x)` counts as a constant, `root(x)` is the root
 whose slope at zero is zero, and `out` the value itself, which the kernel has found. Batching counts
-around the batch axis; derivatives of every order come from `slopes_over_axes.py`.
+around the batch axis; derivatives of every order come from `derivation.py`.
 """
 
 import numpy as np
 
-from ..base.frames import unheard
-from ..base.lazy import lazy_module
-from ..core.handle import element_type, shape_of
-from ..core.primitive import Primitive, bind
-from .base import batch_reduction, move_batch, shape_reduction
-from .fused import Fused, reading
+from ...base.frames import unheard
+from ...base.lazy import lazy_module
+from ...core.handle import element_type, shape_of
+from ...core.primitive import Primitive, bind
+from ..base import batch_reduction, move_batch, shape_reduction
+from ..fused import Fused, reading
 
 __all__ = [
     "Along", "Extreme", "OverAxes", "Place", "Reduction",
@@ -22,7 +22,7 @@ __all__ = [
 ]  # fmt: skip
 
 # Reads formulas in the words of primitives, which stand above and below this module.
-slopes_over_axes = lazy_module(__name__.rpartition(".")[0] + ".slopes_over_axes")
+derivation = lazy_module(__name__.rpartition(".")[0] + ".derivation")
 
 
 class OverAxes(Primitive):
@@ -35,7 +35,7 @@ class OverAxes(Primitive):
     @unheard
     def __getattr__(self, name):
         if name == "derivation":
-            self.derivation = found = slopes_over_axes.derived(self)
+            self.derivation = found = derivation.derived(self)
         elif name == "rules":
             self.vjp = {i: self.derivation.rule(i, self.saves[i]) for i in self.inputs}
             self.rules = found = tuple([bind(self.vjp[i], self.inputs) for i in self.inputs])
