@@ -13,7 +13,7 @@ CASES = list(itertools.product(("LSTM", "GRU"), (1, 2), (False, True), (True, Fa
                                (torch.float32, torch.float64)))  # fmt: skip
 
 
-def made(kind, layers, two_ways, bias, dtype):
+def layer_of(kind, layers, two_ways, bias, dtype):
     torch.manual_seed(1)
     layer = getattr(torch.nn, kind)(5, 8, num_layers=layers, bidirectional=two_ways, bias=bias)
     return layer.to(dtype), torch.randn(6, 3, 5, dtype=dtype, requires_grad=True)
@@ -21,7 +21,7 @@ def made(kind, layers, two_ways, bias, dtype):
 
 def trained(case, compiled):
     """Losses of a step with everything in it, and gradients of a backward pass outside."""
-    layer, x = made(*case)
+    layer, x = layer_of(*case)
     updates = torch.optim.SGD(layer.parameters(), lr=0.01)
 
     def step():
@@ -56,7 +56,7 @@ def test_compiled_is_eager(case):
 
 
 def test_second_derivatives_go_through_the_steps():
-    layer, x = made("LSTM", 1, False, True, torch.float64)
+    layer, x = layer_of("LSTM", 1, False, True, torch.float64)
 
     def second():
         x.grad = None
@@ -69,3 +69,21 @@ def test_second_derivatives_go_through_the_steps():
     assert torch.allclose(x.grad, wanted, rtol=1e-10)
     inner = torch.func.grad(lambda x: layer(x)[0].sum())
     assert torch.allclose(torch.compile(inner)(x.detach()), inner(x.detach()), rtol=1e-10)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_gradients_of_weights_are_products_of_the_program(kind, made):
+    """Their threads are the loops'; those of NumPy would wake for them within the kernel's call."""
+    layer, x = layer_of(kind, 1, False, True, torch.float32)
+
+    def step():
+        layer.zero_grad()
+        (layer(x)[0] ** 2).sum().backward()
+
+    step()
+    wanted, step = [p.grad.clone() for p in layer.parameters()], torch.compile(step)
+    step()
+    for p, g in zip(layer.parameters(), wanted, strict=True):
+        assert torch.allclose(p.grad, g, rtol=1e-4, atol=1e-5)
+    calls = [e for p in made for e in p.graph.equations if e.prim.name.endswith("_backward")]
+    assert calls and not any(any(e.params["needs"][-2:]) for e in calls)

@@ -17,8 +17,8 @@ from tidu.primitives import comparison
 from tidu.primitives.define import elementwise
 from tidu.primitives.derivation import Recorder
 from tidu.primitives.fused import Fused, fused
-from tidu.primitives.fused_reductions import OverAxes
 from tidu.primitives.orders import excludes
+from tidu.primitives.over_axes.operators import OverAxes
 
 FUSED = {
     name: prim

@@ -16,7 +16,7 @@ from ..core.primitive import OUT, SHAPES, Derived, Primitive
 from .base import move_batch
 from .define import pad_rank
 
-__all__ = ["Composed", "Pullback", "composed", "frozen", "pullback", "stacked"]
+__all__ = ["Composed", "Pullback", "composed", "frozen", "placed", "pullback", "stacked"]
 
 # Reads definitions in the words of primitives, which stand above and below this module.
 composition = lazy_module(__name__.rpartition(".")[0] + ".composition")
@@ -163,7 +163,7 @@ class Pullback(Composed):
         return [next(found) if needed else None for needed in needs]
 
 
-def _placed(values, given, shapes):
+def placed(values, given, shapes):
     """(cotangents, inputs, results), None for each that is not among `values`."""
     left = iter(values)
     places = [next(left) if is_given else None for is_given in given]
@@ -177,7 +177,7 @@ def pullback(prim, serves):
     it `serves`."""
 
     def kernel(*values, given, needs, shapes, words):
-        parts, inputs, outs = _placed(values, given, shapes)
+        parts, inputs, outs = placed(values, given, shapes)
         several = len(parts) > 1
         g, out = (tuple(parts), tuple(outs)) if several else (parts[0], outs[0])
         saved, words = (*inputs, out, shapes), dict(words)
@@ -186,7 +186,7 @@ def pullback(prim, serves):
         return tuple(found) if len(found) > 1 else found[0]
 
     def definition(*values, given, needs, shapes, words):
-        parts, inputs, outs = _placed(values, given, shapes)
+        parts, inputs, outs = placed(values, given, shapes)
         kind = element_type(values[0])
         specs = tuple([_spec(x, shape, kind) for x, shape in zip(inputs, shapes, strict=True)])
         held = [x is not None for x in (*inputs, *outs)]

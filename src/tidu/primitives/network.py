@@ -15,7 +15,7 @@ from .arithmetic import select
 from .base import HALVES
 from .composed import composed
 from .contraction import matmul, swap_last
-from .fused_reductions import along, whole
+from .over_axes.operators import along, whole
 
 __all__ = ["attention", "log_softmax", "mse", "softmax"]
 

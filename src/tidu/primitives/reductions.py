@@ -18,7 +18,7 @@ from .base import (
 )  # fmt: skip
 from .define import Conjugated, linear, nondifferentiable
 from .functions import exp, log
-from .fused_reductions import Extreme, Reduction, places, question, reduction
+from .over_axes.operators import Extreme, Reduction, places, question, reduction
 from .structural import flip
 from .sums import total
 

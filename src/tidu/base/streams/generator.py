@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 import struct
+import sys
 from _thread import allocate_lock
+from importlib import import_module
 from operator import index as as_integer
 
 import numpy as np
@@ -18,6 +20,7 @@ import numpy as np
 from ..devices import CPU
 from ..devices import device as named_device
 from ..lazy import Place
+from ..process.memory import leave_code
 from .check import refuse
 from .engine import ENGINE
 
@@ -177,6 +180,10 @@ class Generator:
         return self._source
 
     def _renew_source(self):
+        if "numpy.random" not in sys.modules:
+            import_module("numpy.random")  # brings OpenSSL and seven other sources
+            leave_code("libcrypto")
+            leave_code("numpy/random/")
         self._raw = np.random.MT19937(0)
         self._source = np.random.RandomState(self._raw)
 

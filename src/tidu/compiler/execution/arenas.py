@@ -11,7 +11,7 @@ import numpy as np
 
 from ...base.process.memory import empty
 
-__all__ = ["Arena", "arena_for", "empty_idle"]
+__all__ = ["SHARED_FROM", "Arena", "arena_for", "empty_idle"]
 
 SHARED_FROM = 1 << 22  # bytes from which an arena is shared
 _SHARED = weakref.WeakSet()

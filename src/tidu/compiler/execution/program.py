@@ -19,8 +19,8 @@ from ..graphs.schedule import SMALL_PRODUCT, Call, Convolution, Fused, Product, 
 from ..loops import convolution, convolution_results, library
 from ..loops.nests import SHARE
 from ..loops.stops import Stop
-from ..machine import pool
-from .arenas import Arena, arena_for, empty_idle
+from ..machine import native, pool
+from .arenas import SHARED_FROM, Arena, arena_for, empty_idle
 from .drivers import filler
 from .segments import Segment, written_by
 
@@ -42,6 +42,10 @@ def begin(graph):
     library.begin(*large)
 
 
+def _bytes_made(graph):
+    return sum([prod(v.shape) * v.element_type.itemsize for e in graph.equations for v in e.outs])
+
+
 class Program:
     """``program(arrays)`` gives the outputs' arrays; `text` is the LLVM text of its code.
 
@@ -57,6 +61,8 @@ class Program:
 
     def __init__(self, recorded, targets=None, again=(), varying=False, homes=(), orders=None):
         empty_idle()
+        if _bytes_made(recorded) >= SHARED_FROM:  # what eager steps took before is free by now
+            native.make_room()
         self.recorded, self.targets, self.again = recorded, targets or {}, again
         graph = passes.run(recorded, varying=varying)
         graph.orders = {graph.inputs[i]: order for i, order in (orders or {}).items()}

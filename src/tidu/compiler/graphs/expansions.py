@@ -9,7 +9,8 @@ import math
 import numpy as np
 
 from ...core.handle import element_type, shape_of
-from ...primitives import base, contraction, losses, network, reductions
+from ...primitives import base, contraction, losses, network, recurrent, reductions
+from ...primitives.composed import placed
 from ...primitives.functions import sqrt
 from ...primitives.normalization import normalize
 from ...primitives.structural import concatenate, roll, slice_
@@ -49,7 +50,7 @@ def _matmul(x, y):
     return base.reshape(out, shape=(*left[:-1], right[-1]))
 
 
-_BOOL, _BYTE, _INDEX = np.dtype(bool), np.dtype(np.int8), np.dtype(np.int64)
+_BOOL, _BYTE = np.dtype(bool), np.dtype(np.int8)
 
 
 def _bytes(x):
@@ -92,6 +93,39 @@ def _roll(x, *, shifts, axes):
     return x
 
 
+def _weights_apart(prim, weight, own_part):
+    """A recurrent layer's gradient with the weight's and bias's, inputs `weight` and after, by
+    equations of their own: NumPy's threads would wake for them. `own_part`: the cotangent of the
+    states' part of the sums, of that of the gates and what each step kept."""
+
+    def define(*values, given, needs, shapes, words):
+        call = dict(given=given, shapes=shapes, words=words)
+        if not any(needs[weight:]):
+            return prim(*values, needs=needs, **call)
+        asked = (True, *needs[1:weight], *(False,) * (len(needs) - weight))
+        found = prim(*values, needs=asked, **call)
+        into, *firsts = found if found.__class__ is tuple else (found,)
+        *_, outs = placed(values, given, shapes)
+        states, *_, acts = [outs[k] for k in prim.of.kept_outputs]
+        own = contraction.rows(own_part(into, acts))
+        found = [into] * needs[0] + firsts
+        if needs[weight]:
+            before = contraction.rows(slice_(states, index=(slice(0, -1),)))
+            found.append(contraction.matmul(base.transpose(own, axes=(1, 0)), before))
+        if any(needs[weight + 1 :]):
+            found.append(base.reduce_sum(own, axes=(0,), keepdims=False))
+        return tuple(found) if len(found) > 1 else found[0]
+
+    return define
+
+
+def _gru_part(into, acts):
+    """Of the GRU's states' part: new is scaled by reset."""
+    size = shape_of(into)[2] // 3
+    part = lambda x, start, end: slice_(x, index=(..., slice(start * size, end * size)))
+    return concatenate(part(into, 0, 2), part(into, 2, 3) * part(acts, 0, 1), axis=2)
+
+
 DEFINITIONS = {
     **{
         prim: _by_formula(prim)
@@ -120,6 +154,8 @@ DEFINITIONS = {
     contraction.mv: contraction.mv.definition,
     contraction.matmul: _matmul,
     normalize: _normalize,
+    recurrent.lstm_backward: _weights_apart(recurrent.lstm_backward, 3, lambda into, acts: into),
+    recurrent.gru_backward: _weights_apart(recurrent.gru_backward, 2, _gru_part),
 }
 NARROW = {"float16", "bfloat16", "complex64", "complex128"}
 

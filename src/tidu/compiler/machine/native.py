@@ -18,7 +18,7 @@ from ...base.process.memory import leave_code, return_free
 from ...core.blocks import THREADS
 from . import cache, pieces, symbols, workers
 
-__all__ = ["HOST", "available", "begin", "is_kept", "load", "together"]
+__all__ = ["HOST", "available", "begin", "is_kept", "load", "make_room", "together"]
 
 binding = lazy_module("llvmlite.binding")
 _LOCK = threading.RLock()  # of linking; what the garbage collector runs then may need code, too
@@ -41,7 +41,8 @@ class _Host:
         return object.__getattribute__(self, name)
 
     def _start(self):
-        binding.initialize_native_target()
+        binding.initialize_native_target()  # to load the library touched tens of MiB
+        leave_code(_LIBRARY)
         binding.initialize_native_asmprinter()
         self.triple = binding.Target.from_default_triple().triple
         chosen = os.environ.get("TIDU_CPU")
@@ -217,6 +218,12 @@ def _give_back(code, free):
             leave_code(_LIBRARY)
         if free:
             return_free()
+
+
+def make_room():
+    """Give LLVM's own code, and what is free in the heap, back before much memory is taken."""
+    leave_code(_LIBRARY)
+    return_free()
 
 
 def _compiler():

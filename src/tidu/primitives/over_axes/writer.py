@@ -1,4 +1,4 @@
-"""Derivatives over axes as the text of Python functions: what `slopes_over_axes.py` found, written.
+"""Derivatives over axes as the text of Python functions: what `derivation.py` found, written.
 
 The cotangent and the value of a reduction have lost their axes, and what is computed of these alone
 does without them, too (`flat`); before it meets what is full, the axes come back. Numbers and rows
@@ -10,16 +10,16 @@ from math import nan, prod
 
 import numpy as np
 
-from ..core.handle import TensorBase, element_type, shape_of
-from ..core.primitive import names_of
-from . import arithmetic as a
-from .base import cast, reduce_sum
-from .comparison import ne
-from .derivation import OPERATORS
-from .derivation import Writer as OfElements
-from .products_over_axes import Choice, Sum, Total, multiplied
-from .reductions import count_of, keep_axes, quotient, spread
-from .simpler import Symbol
+from ...core.handle import TensorBase, element_type, shape_of
+from ...core.primitive import names_of
+from .. import arithmetic as a
+from ..base import cast, reduce_sum
+from ..comparison import ne
+from ..derivation import OPERATORS
+from ..derivation import Writer as OfElements
+from ..reductions import count_of, keep_axes, quotient, spread
+from ..simpler import Symbol
+from .sums import Choice, Sum, Total, multiplied
 
 __all__ = ["Writer"]
 

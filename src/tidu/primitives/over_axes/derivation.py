@@ -1,10 +1,9 @@
-"""The derivatives of a formula with sums over axes: what `fused_reductions.py` derives.
+"""The derivatives of a formula with sums over axes: what `operators.py` derives.
 
-The formula is recorded as steps, as that of elements (`derivation.py`). A step is *full*, or a
-*row* if it does not vary along the axes. A cotangent is a `Sum` of products
-(`products_over_axes.py`); where a full one reaches a row, it is summed over the axes, and one that
-is a row spreads by itself.
-Read `Derivation.back`.
+The formula is recorded as steps, as that of elements (`primitives/derivation.py`). A step is
+*full*, or a *row* if it does not vary along the axes. A cotangent is a `Sum` of products
+(`sums.py`); where a full one reaches a row, it is summed over the axes, and one that is a row
+spreads by itself. Read `Derivation.back`.
 """
 
 from functools import cached_property
@@ -13,17 +12,17 @@ from types import MappingProxyType
 
 import numpy as np
 
-from ..core.handle import shape_of
-from ..program.ir import Equation
-from . import arithmetic as a
-from . import comparison as c
-from . import functions as f
-from .base import cast, reduce_sum
-from .derivation import Derivation as OfElements
-from .products_over_axes import Choice, Sum, Total, atom, multiplied, number
-from .reductions import amax, amin, count_of, mean
-from .rules_over_axes import Writer
-from .simpler import ZERO, Symbol
+from ...core.handle import shape_of
+from ...program.ir import Equation
+from .. import arithmetic as a
+from .. import comparison as c
+from .. import functions as f
+from ..base import cast, reduce_sum
+from ..derivation import Derivation as OfElements
+from ..reductions import amax, amin, count_of, mean
+from ..simpler import ZERO, Symbol
+from .sums import Choice, Sum, Total, atom, multiplied, number
+from .writer import Writer
 
 __all__ = ["derived"]
 

@@ -1,4 +1,4 @@
-"""Sums of products, and sums over axes of them: how a derivative over axes is reckoned with.
+"""Sums of products, and sums over axes of them: the form that derivatives over axes take.
 
 A `Sum` is {factors: number}: the factors are a frozenset of (atom, exponent). Atoms are symbols of
 the formula and of the cotangent, a `Total` over the axes, a `Choice` which is zero somewhere. What
