@@ -245,17 +245,18 @@ class Derivation:
 class Derivations:
     """Those of a formula that depends on the params, each made when it is first asked for."""
 
-    def __init__(self, prim):
-        self.prim, self.made = prim, {}
+    def __init__(self, prim, kind):
+        self.prim, self.kind, self.made = prim, kind, {}
 
     def of(self, params):
-        formula = self.prim.formula(**params)
+        """The derivation for the params of a call, of which the formula takes its own."""
+        formula = self.prim.formula(**{name: params[name] for name in self.prim.params})
         if formula not in self.made:
-            self.made[formula] = Derivation(self.prim, formula)
+            self.made[formula] = self.kind(self.prim, formula)
         return self.made[formula]
 
-    def run(self, args, params):
-        return self.of(params).run(args, params)
+    def run(self, args, params, **options):
+        return self.of(params).run(args, params, **options)
 
     def value(self, *args, **params):
         return self.of(params).value(*args, **params)
@@ -274,9 +275,9 @@ class Derivations:
         return eval(f"lambda {names}: chosen({given})({names})", {"chosen": chosen})
 
 
-def derived(prim):
-    """What has the rules of a fused operator."""
-    return Derivations(prim) if callable(prim.formula) else Derivation(prim, prim.formula)
+def derived(prim, kind=Derivation):
+    """What has the rules of a fused operator: of this kind, one or one for each formula."""
+    return Derivations(prim, kind) if callable(prim.formula) else kind(prim, prim.formula)
 
 
 class Writer:
