@@ -20,7 +20,7 @@ from .. import derivation as of_elements
 from .. import functions as f
 from ..base import cast, reduce_sum
 from ..reductions import amax, amin, count_of, mean
-from ..simpler import ZERO, Symbol
+from ..symbols import ZERO, Symbol
 from .sums import Choice, Sum, Total, atom, multiplied, number
 from .writer import Writer
 
