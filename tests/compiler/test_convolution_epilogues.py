@@ -46,6 +46,17 @@ def epilogues(made):
     return [{e.prim.name for e in s.equations} for s in steps]
 
 
+def test_what_is_told_of_a_convolution_with_an_epilogue(made):
+    """It is no call as in eager; one without an epilogue is."""
+    (x, w, bias), options = given("winograd", torch.float32)
+    torch.compile(lambda x: convolve(x, w, bias, options).relu())(x)
+    assert made[-1].summary().endswith("0 products, 1 convolutions")
+    assert "0: convolution " in made[-1].plan.text() and "call" not in made[-1].plan.text()
+    torch.compile(lambda x: convolve(x, w, bias, options))(x)
+    assert made[-1].summary().endswith("0 products; as in eager: convolution")
+    assert "0: call " in made[-1].plan.text()
+
+
 def same(function, *operands, tolerance):
     """Calls of a compiled function, the short way at last, against eager ones, what is written
     included."""

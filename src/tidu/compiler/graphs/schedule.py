@@ -17,7 +17,7 @@ from ...transforms.draws import random_draw
 from ..loops import blocked, indexed, library, scans, tiles
 from ..loops import convolution_products as products
 from ..loops.convolution import serves as convolves
-from ..loops.convolution_results import flat
+from ..loops.convolution_epilogues import flat
 from ..loops.elements import lowers
 from ..loops.layout import VIEWS, Ref, view_of
 from ..loops.stops import Stop, stop
@@ -29,7 +29,8 @@ from .moves import moved
 from .reshapes import REDUCTIONS, kept
 from .sinking import held_back
 
-__all__ = ["Call", "Convolution", "Fused", "Indexed", "Plan", "Product", "Scan", "plan", "reads_of"]
+__all__ = ["Call", "Convolution", "Fused", "Indexed", "Plan", "Product", "Scan", "WithEpilogue",
+           "plan", "reads_of"]  # fmt: skip
 
 SMALL_PRODUCT = 1 << 15  # multiplications up to which a loop nest beats the call of a library
 SMALLEST_PRODUCT = 1 << 10  # the same for each matrix of a stack
@@ -48,8 +49,8 @@ class Fused:
         self.operands, self.out = {}, None
 
 
-class Product:
-    """A matrix product left to the library, and its epilogue: equations over the elements of its
+class WithEpilogue:
+    """An operation by a function of its own, and its epilogue: equations over the elements of the
     result, computed for each part of it as soon as that is whole."""
 
     def __init__(self, equation):
@@ -57,8 +58,12 @@ class Product:
         self.equations, self.inside = [], set()
 
 
-class Convolution(Product):
-    """A convolution, or its transpose, and its epilogue."""
+class Product(WithEpilogue):
+    """A matrix product left to the library."""
+
+
+class Convolution(WithEpilogue):
+    """A convolution, or its transpose, in the plan where it has an epilogue."""
 
 
 class Scan:
@@ -101,8 +106,8 @@ class Plan:
 
 
 def _told(step):
-    if isinstance(step, Product):
-        kind = "call" if isinstance(step, Convolution) else "product"
+    if isinstance(step, WithEpilogue):
+        kind = "convolution" if isinstance(step, Convolution) else "product"
         lines = [f"{kind} {_equation(step.equation)}"]
         return "\n".join(lines + [f"     {_equation(e)}" for e in step.equations])
     if isinstance(step, Call):
@@ -196,7 +201,7 @@ def _place(made, e):
         return _scan(made, e)
     if indexed.lowers(e):
         return _indexed(made, e)
-    if _goes_on(made, e):
+    if _takes_epilogue(made, e):
         made.waiting[out] = e
         return None
     return _call(made, e)
@@ -252,7 +257,7 @@ def _elementwise(made, e, ins, shape):
 
 
 def _product_of(made, together, shape, ins):
-    """The product whose elements these equations go on with, all else being ready before it."""
+    """The step of whose epilogue these equations can be, all else being ready before it."""
     k = _ready(made, ins) >> 1
     step = made.steps[k] if k >= 0 and not made.varying else None
     if getattr(step, "out", None) is None or step.out.shape != tuple(shape):
@@ -371,8 +376,8 @@ def _multiply(made, e, x, y, out):
     made.ready[out] = 2 * (len(made.steps) - 1) + 1
 
 
-def _goes_on(made, e):
-    """Whether it is a convolution by loops of our own, which go on with its results."""
+def _takes_epilogue(made, e):
+    """Whether it is a convolution by loops of our own, which compute an epilogue."""
     if made.varying or e.prim not in (convolution, transposed_convolution):
         return False
     x, w = e.ins[:2]
@@ -410,7 +415,7 @@ def _bias_apart(made, e):
 
 
 def _plain_call(step):
-    """A convolution with which nothing goes on."""
+    """A convolution without an epilogue is called."""
     alone = isinstance(step, Convolution) and not step.equations
     return Call(step.equation) if alone else step
 
@@ -517,12 +522,12 @@ def _bits(made, v):
 
 def _written_at_once(made, out, target, reads, alone):
     k = made.ready.get(out, -1)
-    if k < 0 or not isinstance(made.steps[k // 2], (Fused, Product)):
+    if k < 0 or not isinstance(made.steps[k // 2], (Fused, WithEpilogue)):
         return False
     step, ref = made.steps[k // 2], made.refs[target]
     if out not in step.inside or getattr(step, "reduced", None) is not None:
         return False
-    if isinstance(step, Product) and any(
+    if isinstance(step, WithEpilogue) and any(
         made.refs[v].buffer == ref.buffer for v in step.equation.ins
     ):
         return False
@@ -551,10 +556,10 @@ def _in_one_place(made):
     """What a product gives lies where its epilogue writes, if nothing else reads it."""
     read = {made.refs[o].buffer for o in made.graph.outputs if isinstance(o, Variable)}
     for step in made.steps:
-        own = {step.out} if isinstance(step, Product) else ()
+        own = {step.out} if isinstance(step, WithEpilogue) else ()
         read.update([made.refs[v].buffer for v in reads_of(step) if v not in own])
     for step in made.steps:
-        if isinstance(step, Product) and made.refs[step.out].buffer not in read:
+        if isinstance(step, WithEpilogue) and made.refs[step.out].buffer not in read:
             for v in [v for e in step.equations for v in e.outs]:
                 ref = made.refs.get(v)
                 own = ref is not None and ref.dense and made.buffers[ref.buffer][0] is v
