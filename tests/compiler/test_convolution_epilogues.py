@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tidu as torch
-from tidu.compiler.graphs.schedule import Convolution, Fused
+from tidu.compiler.graphs.steps import Convolution, Fused
 from tidu.compiler.loops import convolution, winograd
 
 F, nn = torch.nn.functional, torch.nn

@@ -6,7 +6,7 @@ import pytest
 import tidu as torch
 from tidu.compiler.execution.segments import written_by
 from tidu.compiler.graphs import layouts, passes
-from tidu.compiler.graphs.schedule import Fused
+from tidu.compiler.graphs.steps import Fused
 from tidu.compiler.loops import library, turns
 from tidu.compiler.machine import native
 

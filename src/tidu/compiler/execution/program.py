@@ -15,16 +15,8 @@ import numpy as np
 from ...primitives import contraction
 from ...program.ir import Variable
 from ..graphs import bodies, passes
-from ..graphs.schedule import (
-    SMALL_PRODUCT,
-    Call,
-    Convolution,
-    Fused,
-    Product,
-    WithEpilogue,
-    plan,
-    reads_of,
-)
+from ..graphs.schedule import SMALL_PRODUCT, plan
+from ..graphs.steps import Call, Convolution, Fused, Product, WithEpilogue, reads_of
 from ..loops import convolution, convolution_epilogues, library
 from ..loops.nests import SHARE
 from ..loops.stops import Stop
