@@ -1,5 +1,6 @@
 """NumPy's floating-point warnings: never of tidu's lines, always of the program's."""
 
+import math
 import subprocess
 import sys
 import textwrap
@@ -22,6 +23,7 @@ def infinite():
         torch.sqrt(x),
         x.pow(-0.5),
         torch.tensor(0.0).log(),
+        torch.sinc(torch.tensor([math.inf])),
     ]
     return all(bool((~r.isfinite()).any()) for r in results)
 

@@ -122,7 +122,7 @@ WRITTEN = {  # PyTorch's own, which read the result
     ("relu", "x"): "masked(t, out != 0)",
     ("ndtri", "x"): "t * (exp((out * out / 2.0)) * 2.5066282746310007)",
     ("erfcx", "x"): "t * (((out * x) * 2) - 1.1283791670955126)",
-    ("spherical_bessel_j0", "x"): "masked((t * ((cos(x) - out) / x)), x != 0)",
+    ("spherical_bessel_j0", "x"): "t * masked(((cos(x) - out) / x), x != 0)",
     ("logaddexp", "x"): "t * sigmoid((x - y))",
     ("logaddexp", "y"): "t * (sigmoid(y - x))",  # 1 - sigmoid(x - y) would lose its digits
     ("maximum", "x"): "cleared(where((x == y), (t / 2), t), (x < y))",

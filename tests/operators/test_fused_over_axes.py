@@ -14,8 +14,8 @@ from tidu.core.modes import listen, unlisten
 from tidu.primitives.fused import Fused
 from tidu.primitives.over_axes.operators import (
     Along,
-    Extreme,
     OverAxes,
+    OverSeveralAxes,
     Place,
     along,
     reduction,
@@ -31,7 +31,7 @@ SHAPE = (3, 5, 4)
 def calls(prim):
     """Parameters of some calls."""
     more = {"free": 2.5} if "free" in prim.params else {}
-    if isinstance(prim, Extreme):
+    if isinstance(prim, OverSeveralAxes):
         for axes, keepdims in itertools.product([(1,), (0,), (0, 2), (0, 1, 2)], [False, True]):
             yield {"axes": axes, "keepdims": keepdims, **more}
     elif isinstance(prim, Place):
@@ -92,7 +92,7 @@ def test_the_rule_is_the_slope_of_the_kernel(name):
 def test_kernels_of_rules_compute_the_rules(name, shape):
     """Arrays may take a faster way; tensors take the steps that were derived."""
     prim = SLOPED[name]
-    if isinstance(prim, Extreme):
+    if isinstance(prim, OverSeveralAxes):
         params = {"axes": (0, 1), "keepdims": False} | ({"free": 3} if prim.params else {})
     else:
         params = {"axis": 1} if isinstance(prim, Along) else {}

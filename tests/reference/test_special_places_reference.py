@@ -17,6 +17,9 @@ CASES = {
     "norm of rows": (np.array([[0.0, 0, 0], [0, 3, 4]]), lambda lib, x: x.norm(dim=1)),
     "norm kept": (ZEROS, lambda lib, x: x.norm(dim=1, keepdim=True)),
     "logit": (EDGES, lambda lib, x: lib.logit(x)),
+    "logit with eps": (np.array([-2, 0.1, 0.5, 0.9, 3.0]), lambda lib, x: lib.logit(x, 0.2)),
+    "mean of none": (np.zeros((2, 0)), lambda lib, x: (x * x).mean(1)),
+    "loss of none": (np.zeros((0, 3)), lambda lib, x: lib.nn.functional.mse_loss(x, x.detach())),
 }
 
 
@@ -40,3 +43,14 @@ def test_second_order(name, dtype):
     found = [derivatives(lib, function, array, dtype) for lib in (tidu, torch)]
     for ours, theirs in zip(*found, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=close, atol=close)
+
+
+@pytest.mark.parametrize("name", ["sinc", "special.spherical_bessel_j0"])
+def test_a_slope_that_is_zero_at_zero_is_so_for_its_cotangent(name):
+    """PyTorch's is NaN here."""
+    function = tidu.sinc if name == "sinc" else tidu.special.spherical_bessel_j0
+    x = tidu.tensor([0.0, 1.0], dtype=tidu.float64, requires_grad=True)
+    g = tidu.ones(2, dtype=tidu.float64, requires_grad=True)
+    (first,) = tidu.autograd.grad(function(x), x, g, create_graph=True)
+    (found,) = tidu.autograd.grad(first.sum(), g)
+    assert first[0] == found[0] == 0 and found[1] == first[1] < 0

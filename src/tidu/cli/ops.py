@@ -47,8 +47,6 @@ def missing(prim):
 
 
 def _reason(prim, rule):
-    if rule in prim.reasons:
-        return prim.reasons[rule]
     if rule == "forward" and prim.differentiable:
         return None
     return REASONS.get(rule)

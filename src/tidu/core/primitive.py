@@ -54,7 +54,6 @@ class Primitive:
         "parts",
         "plans",
         "pullback",
-        "reasons",
         "rules",
         "shape",
         "taylor",
@@ -78,7 +77,6 @@ class Primitive:
         self.by_columns = ()
         self.differentiable = vjp is not None or pullback is not None
         self.conjugated = None
-        self.reasons = {}  # rule: why this primitive has none, where it is not its kind's reason
         self.vjp, self.uses, self.plans = vjp, (), {}
         if vjp is not None:  # `rules` are made of it when they are first asked for
             self.uses = [positions(vjp.get(i), inputs) for i in inputs]
@@ -114,7 +112,7 @@ class Primitive:
 
     def kept(self, needs):
         """The positions of `saved` that the rules of the inputs flagged in `needs` ask for."""
-        if self.rules is None:
+        if self.vjp is None:
             kept = set(self.uses[0])
             if REST in kept:
                 kept.update(range(1, len(needs)))

@@ -10,8 +10,7 @@ from .. import ops
 from ..base.errors import hinted
 from ..base.suggestions import suggest
 from ..core.handle import TensorBase, shape_of
-from ..primitives.base import move_batch
-from ..primitives.structural import spread_batch
+from ..primitives.base import move_batches, spread_batch
 from .batching import vmap
 from .derivatives import jvp, vjp
 from .rules import check_closure, with_rules
@@ -206,7 +205,7 @@ def _backward(func, tensors, g, out, needs, options):
 
 def _batch(func, prim, tensors, axes, options):
     size = next(shape_of(x)[a] for x, a in zip(tensors, axes, strict=True) if a is not None)
-    fronted = [x if a is None else move_batch(x, a) for x, a in zip(tensors, axes, strict=True)]
+    fronted = move_batches(tensors, axes)
     if axes[1] is not None:  # times of its own for each example
         rows = [prim(*[x if a is None else x[i] for x, a in zip(fronted, axes, strict=True)])
                 for i in range(size)]  # fmt: skip

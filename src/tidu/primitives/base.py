@@ -12,7 +12,7 @@ from ..core.versions import owner
 from .sums import total
 
 __all__ = ["HALVES", "at_front", "batch_size", "broadcast_to", "cast", "conj", "fronted", "inverse",
-           "move_batch", "one_like",
+           "move_batch", "move_batches", "one_like",
            "reduce_sum", "reshape", "spread_batch", "sum_to", "transpose"]  # fmt: skip
 
 
@@ -25,12 +25,18 @@ def move_batch(tensor, axis):
     return transpose(tensor, axes=(axis, *order))
 
 
+def move_batches(tensors, axes):
+    """The tensors, those that have a batch axis with it first."""
+    return [t if a is None else move_batch(t, a) for t, a in zip(tensors, axes, strict=True)]
+
+
 def spread_batch(tensor, size):
     """An unbatched tensor repeated (as a view) along a new leading batch axis."""
     return broadcast_to(tensor, shape=(size, *shape_of(tensor)))
 
 
 def batch_size(tensors, axes):
+    """How many examples a batch holds."""
     return next(shape_of(t)[a] for t, a in zip(tensors, axes, strict=True) if a is not None)
 
 

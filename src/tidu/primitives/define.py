@@ -133,13 +133,13 @@ class Conjugated:
         return [None if c is None else conj(c) for c in out]
 
 
-def elementwise(name, eval, *, batch=None, shape=None, tex=None, torch_name=None, inputs=None,
-                vjp=None, **maps):  # fmt: skip
+def elementwise(name, eval, *, shape=None, tex=None, torch_name=None, inputs=None, vjp=None,
+                **maps):  # fmt: skip
     """A primitive from the local linear map of each input (None: no gradient passes)."""
     inputs = inputs or tuple(maps)
     kind, fields = special_class(inputs, vjp or maps)
     prim = kind(
-        name, eval, inputs, vjp=vjp or maps, batch=batch or batch_elementwise,
+        name, eval, inputs, vjp=vjp or maps, batch=batch_elementwise,
         shape=shape or shape_elementwise, tex=tex, torch_name=torch_name,
     )  # fmt: skip
     for field, value in fields.items():
@@ -232,23 +232,20 @@ def shape_of_floats(prim, args, params):
         prim, args, params)  # fmt: skip
 
 
-def linear(name, eval, transpose, *, batch=None, shape=None, torch_name=None, is_view=False,
-           tex=None, inputs=None):  # fmt: skip
+def linear(name, eval, transpose, *, batch=None, shape=None, torch_name=None, tex=None):
     """A primitive linear in its one input; `transpose` maps the cotangent back."""
-    inputs = inputs or names_of(eval)[:1]
+    inputs = names_of(eval)[:1]
     prim = Primitive(name, eval, inputs, vjp={inputs[0]: transpose}, batch=batch, shape=shape,
-                     torch_name=torch_name, is_view=is_view, tex=tex)  # fmt: skip
+                     torch_name=torch_name, tex=tex)  # fmt: skip
     prim.kind = "linear"
     prim.jvp = lambda tangents, primals, out, params: prim(tangents[0], *primals[1:], **params)
     return prim
 
 
-def bilinear(name, eval, *, batch=None, shape=None, torch_name=None, tex=None,
-             **transposes):  # fmt: skip
+def bilinear(name, eval, *, batch=None, shape=None, tex=None, **transposes):
     """A primitive linear in each of its two inputs."""
     x, y = transposes
-    prim = Primitive(name, eval, (x, y), vjp=transposes, batch=batch, shape=shape,
-                     torch_name=torch_name, tex=tex)  # fmt: skip
+    prim = Primitive(name, eval, (x, y), vjp=transposes, batch=batch, shape=shape, tex=tex)
     prim.kind = "bilinear"
 
     def jvp(tangents, primals, out, params):

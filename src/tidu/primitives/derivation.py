@@ -356,7 +356,12 @@ class Writer:
         if other is ZERO:
             return f"masked({self._text(one)}, {self._text(condition)})"
         left, right = map(self._text, equal)
-        return f"masked({self._text(other)}, {left} != {right})"
+        product = made_by(other, a.mul)
+        if product is None or product[0] not in self.given:
+            return f"masked({self._text(other)}, {left} != {right})"
+        # A slope that is undefined at one place: zero there, and so for the cotangent's own slope.
+        t, slope = map(self._text, product)
+        return f"{t} * masked({slope}, {left} != {right})"
 
     def _rest_of_one(self, one, x):
         """1 - sigmoid(y) to the last digit, if that sigmoid is read nowhere else."""

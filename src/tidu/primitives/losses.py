@@ -12,11 +12,10 @@ import numpy as np
 from ..base.errors import hinted
 from ..core.handle import element_type, shape_of
 from .arithmetic import select
-from .base import HALVES, cast, move_batch, reduce_sum, reshape
+from .base import HALVES, at_front, batch_size, cast, move_batch, reduce_sum, reshape
 from .comparison import ne
 from .composed import composed
 from .indexing import take
-from .structural import spread_batch
 from .transposed import pair
 
 __all__ = ["nll", "nll_back"]
@@ -105,17 +104,9 @@ def _shares(target, weight, axes, ignore, like):
     return shares * take(move_batch(weight[0], axes[2]), lane, classes, dims=(0, 1))
 
 
-def _front(tensor, axis, size):
-    return spread_batch(tensor, size) if axis is None else move_batch(tensor, axis)
-
-
-def _size(tensors, axes):
-    return next(shape_of(t)[a] for t, a in zip(tensors, axes, strict=True) if a is not None)
-
-
 def _batch_nll(prim, tensors, axes, params):
-    size, ignore, reduction = _size(tensors, axes), params["ignore"], params["reduction"]
-    x, target = [_front(t, a, size) for t, a in zip(tensors[:2], axes[:2], strict=True)]
+    size, ignore, reduction = batch_size(tensors, axes), params["ignore"], params["reduction"]
+    x, target = [at_front(t, a, size) for t, a in zip(tensors[:2], axes[:2], strict=True)]
     taken = int(len(shape_of(x)) > 2)
     loss = nll(_fold(x, size, taken), _fold(target, size, taken), ignore=ignore, reduction="none")
     loss = reshape(loss, shape=tuple(shape_of(target)))
@@ -143,9 +134,9 @@ def _many():
 
 
 def _batch_nll_back(prim, tensors, axes, params):
-    size, given = _size(tensors, axes), dict(params)
+    size, given = batch_size(tensors, axes), dict(params)
     whole = (size, *given.pop("shape"))
-    g, target = [_front(t, a, size) for t, a in zip(tensors[:2], axes[:2], strict=True)]
+    g, target = [at_front(t, a, size) for t, a in zip(tensors[:2], axes[:2], strict=True)]
     own = any(a is not None for a in axes[2:])
     weight = [move_batch(t, a) if own else t for t, a in zip(tensors[2:], axes[2:], strict=True)]
     shapes = (whole, *[tuple(shape_of(t)) for t in (target, *weight)])

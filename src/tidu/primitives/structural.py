@@ -8,13 +8,13 @@ from ..core.blocks import SHARED, copy, join, put
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Derived, Primitive
 from ..core.versions import owner
-from .base import address, as_pairs, bytes_of, from_pairs, fronted, reshape, spread_batch, strided
+from .base import address, as_pairs, bytes_of, from_pairs, fronted, reshape, strided
 from .define import linear
 from .transposed import Transposed, pair
 
 __all__ = ["alias", "as_complex", "as_real", "as_strided", "barrier", "clone", "concatenate",
            "detach", "diagonal", "embed", "flip", "from_diagonal", "in_order", "laid_out",
-           "layout_of", "places_of", "roll", "rows", "slice_", "spans", "split", "spread_batch",
+           "layout_of", "places_of", "roll", "rows", "slice_", "spans", "split",
            "unbind", "windows", "zeros_of"]  # fmt: skip
 
 

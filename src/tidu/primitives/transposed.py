@@ -36,7 +36,7 @@ def pair(name, kernel, back_name, back_kernel, *, tex, batched=None, cheaper=Non
     gradient, such as indices. `back_kernel(g, *others, **params, shape=)` takes a cotangent back to
     an input of this shape; if it has no `shape`, the cotangent tells it. `tex` has both formulas.
 
-    `batched` says how a batch is had in one call, whose first input has the batch axis in front: a
+    `batched` says how one call computes a batch, whose first input has the batch axis in front: a
     function of the params gives those of that call (`dict`: the same). One of (others, axes, size,
     params) gives (others, params, order): the others as that call has them, and in which order the
     leading axes of what the primitive gives come to lie with the batch in front (None: they do).

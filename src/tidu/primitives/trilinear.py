@@ -9,9 +9,8 @@ and batching, too.
 
 from ..core.handle import element_type, shape_of
 from ..core.primitive import SHAPES, Derived, Primitive
-from .base import move_batch, reduce_sum, reshape, transpose
+from .base import batch_size, fronted, move_batch, reduce_sum, reshape, transpose
 from .define import Conjugated
-from .structural import spread_batch
 
 __all__ = ["Form", "Partial", "Trilinear"]
 
@@ -137,7 +136,7 @@ def unfold(tensor, place, size):
 
 def _batch_pair(prim, tensors, axes, params):
     form, takes, result = prim.form, prim.takes, prim.form.axes[prim.gives]
-    size = next(shape_of(t)[a] for t, a in zip(tensors, axes, strict=True) if a is not None)
+    size = batch_size(tensors, axes)
     for i in (0, 1):
         own = form.own(takes[i], takes[1 - i])
         into, place = form.axes[takes[i]].index(own), result.index(own)
@@ -145,11 +144,8 @@ def _batch_pair(prim, tensors, axes, params):
             pair = list(tensors)
             pair[i] = fold(pair[i], axes[i], into)
             return unfold(prim(*pair, **params), place, size)
-    fronted = [
-        spread_batch(t, size) if a is None else move_batch(t, a)
-        for t, a in zip(tensors, axes, strict=True)
-    ]
-    x, y = [fold(t, 0, form.blocks[place]) for t, place in zip(fronted, takes, strict=True)]
+    pair = fronted(tensors, axes)[1]
+    x, y = [fold(t, 0, form.blocks[place]) for t, place in zip(pair, takes, strict=True)]
     out = prim(x, y, **{**params, "groups": params["groups"] * size})
     return unfold(out, form.blocks[prim.gives], size)
 

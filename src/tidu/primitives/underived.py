@@ -5,9 +5,8 @@ Both primitives give their first input as it is; the others are what it was comp
 
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
-from .base import move_batch
+from .base import at_front, batch_size
 from .fused import fused
-from .structural import spread_batch
 
 __all__ = ["refused", "unmoved"]
 
@@ -27,12 +26,7 @@ def _refuse_forward(tangents, primals, out, params):
 
 
 def _batch(prim, tensors, axes, params):
-    x, axis = tensors[0], axes[0]
-    if axis is None:
-        size = next(shape_of(t)[a] for t, a in zip(tensors, axes, strict=True) if a is not None)
-        x = spread_batch(x, size)
-    else:
-        x = move_batch(x, axis)
+    x = at_front(tensors[0], axes[0], batch_size(tensors, axes))
     return prim(x, *tensors[1:], **params), 0
 
 
@@ -42,4 +36,4 @@ refused = Primitive(
     shape=lambda prim, args, params: (shape_of(args[0]), element_type(args[0])), tex="x",
 )  # fmt: skip
 
-unmoved = fused("unmoved", "x", lambda x, y: x, inputs=("x", "y"), saves={"y": ()}, wide=False)
+unmoved = fused("unmoved", "x", lambda x, y: x, inputs=("x", "y"), saves={"y": ()})

@@ -5,7 +5,7 @@ import numpy as np
 from ..core.handle import TensorBase, element_type, lying, shape_of
 from ..core.primitive import Primitive
 from .arithmetic import imag, masked, neg, real, select
-from .base import conj, move_batch, reshape
+from .base import conj, fronted, reshape
 from .bits import BIT_STEPS, conj_view, neg_view, signs_of, stored, unresolved_step
 from .indexing import take
 from .structural import (
@@ -13,7 +13,6 @@ from .structural import (
     as_real,
     as_strided,
     laid_out,
-    spread_batch,
     windows,
     zeros_of,
 )  # fmt: skip
@@ -42,11 +41,7 @@ def _write(base, part, *, steps, layout):
 
 def _batch(prim, tensors, axes, params):
     """Where each element of the base comes from is known, so one selection does the write."""
-    size = next(shape_of(t)[a] for t, a in zip(tensors, axes, strict=True) if a is not None)
-    base, part = [
-        spread_batch(t, size) if a is None else move_batch(t, a)
-        for t, a in zip(tensors, axes, strict=True)
-    ]
+    size, (base, part) = fronted(tensors, axes)
     conjugate, negative = signs_of(params["steps"])
     part = conj(part) if conjugate else part
     part = neg(part) if negative else part

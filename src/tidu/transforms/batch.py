@@ -9,9 +9,9 @@ from ..core.handle import TensorBase, concrete, extra_of, shape_of, wrap
 from ..core.levels import Level
 from ..core.modes import LOCAL, STATE
 from ..core.native import SUM_FROM
-from ..primitives.base import move_batch, reshape
+from ..primitives.base import move_batch, move_batches, reshape, spread_batch
 from ..primitives.define import pad_rank
-from ..primitives.structural import concatenate, slice_, spread_batch
+from ..primitives.structural import concatenate, slice_
 from .units import Units, on_units
 
 __all__ = ["BatchLevel", "Batched", "batched_as", "drawn", "drawn_from"]
@@ -167,7 +167,7 @@ class BatchLevel(Level):
 
     def one_by_one(self, prim, tensors, axes, params):
         """For a primitive without a batch rule: each example by itself, then joined."""
-        fronted = [t if a is None else move_batch(t, a) for t, a in zip(tensors, axes, strict=True)]
+        fronted = move_batches(tensors, axes)
         results = []
         for i in range(self.size):
             row = [

@@ -11,12 +11,12 @@ import numpy as np
 from ..core.handle import TensorBase, shape_of
 from ..core.primitive import Primitive
 from ..primitives.arithmetic import select
-from ..primitives.base import move_batch, reshape
+from ..primitives.base import batch_size, move_batch, move_batches, reshape
 from ..program.evaluate import evaluate
 from .bodies import batched, derived, is_float, pull, push, without_draws, zeros
 from .stage import build
 
-__all__ = ["Control", "cond", "fronted", "own", "run", "size_of", "specs_of"]
+__all__ = ["Control", "cond", "own", "run", "specs_of"]
 
 
 class Control(Primitive):
@@ -51,15 +51,6 @@ def own(outs, arrays):
 
 def specs_of(variables):
     return [(v.shape, v.element_type) for v in variables]
-
-
-def size_of(tensors, axes):
-    """How many examples a batch holds."""
-    return next(shape_of(t)[a] for t, a in zip(tensors, axes, strict=True) if a is not None)
-
-
-def fronted(tensors, axes):
-    return [t if a is None else move_batch(t, a) for t, a in zip(tensors, axes, strict=True)]
 
 
 def _parts(true, false, draws):
@@ -171,8 +162,8 @@ def _pushed(graph, count, mine, drawn, moving):
 
 def _batch(prim, tensors, axes, params):
     """Both branches and a choice for each example, where the predicate is batched."""
-    size = size_of(tensors, axes)
-    args, flags = fronted(tensors[1:], axes[1:]), [a is not None for a in axes[1:]]
+    size = batch_size(tensors, axes)
+    args, flags = move_batches(tensors[1:], axes[1:]), [a is not None for a in axes[1:]]
     outs, first, second = _parts(**params)
     true, false = [batched(g, flags, size, n)
                    for g, n in zip((params["true"], params["false"]), params["draws"],

@@ -10,11 +10,10 @@ import numpy as np
 
 from ..core.handle import TensorBase, shape_of, wrap
 from ..primitives.arithmetic import add
-from ..primitives.base import move_batch, transpose
-from ..primitives.structural import spread_batch
+from ..primitives.base import at_front, batch_size, move_batch, move_batches, transpose
 from ..program.ir import Graph
 from .bodies import batched, derived, is_float, pull, push, without_draws
-from .control import Control, own, run, size_of, specs_of
+from .control import Control, own, run, specs_of
 from .stage import build
 
 __all__ = ["nothing", "or_zeros", "scan", "tensor", "tracked"]
@@ -188,13 +187,11 @@ def _scan_jvp(tangents, primals, out, params):
 
 
 def _scan_batch(prim, tensors, axes, params):
-    s, size = _Scan(tensors, **params), size_of(tensors, axes)
+    s, size = _Scan(tensors, **params), batch_size(tensors, axes)
     flags, _, through = s.of([a is not None for a in axes])
     places, starts, along = s.of(list(axes))
-    consts = [t if a is None else move_batch(t, a)
-              for t, a in zip(s.consts, places, strict=True)]  # fmt: skip
-    init = [spread_batch(t, size) if a is None else move_batch(t, a)
-            for t, a in zip(map(tensor, s.init), starts, strict=True)]  # fmt: skip
+    consts = move_batches(s.consts, places)
+    init = [at_front(tensor(t), a, size) for t, a in zip(s.init, starts, strict=True)]
     xs = [t if a is None else _second(t, a) for t, a in zip(s.xs, along, strict=True)]
     drawn = sum(s.draws)
     body = batched(s.body, (*flags, *[True] * len(init), *through), size, drawn)

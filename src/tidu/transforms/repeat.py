@@ -13,14 +13,13 @@ import numpy as np
 from ..base.errors import hinted
 from ..core.handle import shape_of
 from ..primitives.arithmetic import add, select
-from ..primitives.base import cast, move_batch, reshape
+from ..primitives.base import at_front, batch_size, cast, move_batches, reshape
 from ..primitives.comparison import lt
 from ..primitives.reductions import any_
-from ..primitives.structural import spread_batch
 from ..program.evaluate import evaluate
 from ..program.ir import Variable
 from .bodies import LOST, batched, derived, draws_of, is_float, pull, push, replay
-from .control import Control, cond, own, run, size_of, specs_of
+from .control import Control, cond, own, run, specs_of
 from .loops import nothing, or_zeros, scan, tensor
 from .stage import build
 
@@ -155,11 +154,10 @@ def _repeat_batch(prim, tensors, axes, params):
     ask, body, (asked, consts) = params["cond"], params["body"], params["sizes"]
     if params["random"]:
         raise RuntimeError(_DRAWS)
-    size, start = size_of(tensors, axes), asked + consts
+    size, start = batch_size(tensors, axes), asked + consts
     flags = [a is not None for a in axes[:start]]
-    fixed = [t if a is None else move_batch(t, a)
-             for t, a in zip(tensors[:start], axes[:start], strict=True)]  # fmt: skip
-    carry = [spread_batch(tensor(t), size) if a is None else move_batch(t, a)
+    fixed = move_batches(tensors[:start], axes[:start])
+    carry = [at_front(tensor(t), a, size)
              for t, a in zip(tensors[start:], axes[start:], strict=True)]  # fmt: skip
     every = [True] * len(carry)
     ask = batched(ask, (*flags[:asked], *every), size)

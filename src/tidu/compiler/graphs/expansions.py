@@ -50,7 +50,7 @@ def _matmul(x, y):
     return base.reshape(out, shape=(*left[:-1], right[-1]))
 
 
-_BOOL, _BYTE, _INDEX = np.dtype(bool), np.dtype(np.int8), np.dtype(np.int64)
+_BOOL, _BYTE = np.dtype(bool), np.dtype(np.int8)
 
 
 def _bytes(x):

@@ -17,7 +17,7 @@ from ..base import batch_reduction, move_batch, shape_reduction
 from ..fused import Fused, reading
 
 __all__ = [
-    "Along", "Extreme", "OverAxes", "Place", "Reduction",
+    "Along", "Extreme", "OverAxes", "OverSeveralAxes", "Place", "Reduction",
     "along", "places", "question", "reduction", "whole",
 ]  # fmt: skip
 
@@ -46,8 +46,6 @@ class OverAxes(Primitive):
             raise AttributeError(f"'{self.name}' has no attribute '{name}'", name=name)
         return found
 
-    backward = Primitive.backward
-
     def pushed(self, tangents, primals, out, params):
         """The tangent of the result."""
         saved, total = (*primals, out, None), None
@@ -58,8 +56,8 @@ class OverAxes(Primitive):
         return total
 
 
-class Extreme(OverAxes):
-    """A reduction whose value no formula tells: with the rules of one, and a word of others."""
+class OverSeveralAxes(OverAxes):
+    """Over `axes`, which stay with length 1 where `keepdims` says so."""
 
     __slots__ = ()
     reduces, axes_text = True, "axes"
@@ -73,7 +71,15 @@ class Extreme(OverAxes):
         return params["keepdims"]
 
 
-class Reduction(Extreme, Fused):
+class Extreme(OverSeveralAxes):
+    """amax: with the rules of a reduction, but a word of formulas, so that none tells its value."""
+
+    __slots__ = ()
+
+
+class Reduction(OverSeveralAxes, Fused):
+    """One value of the elements along the axes."""
+
     __slots__ = ()
 
 
@@ -95,7 +101,7 @@ class Place(OverAxes, Fused):
 
     __slots__ = ()
     reduces, axes_text = True, "(axis,)"
-    axes_of, keeps_axes = staticmethod(Along.axes_of), staticmethod(Extreme.keeps_axes)
+    axes_of, keeps_axes = staticmethod(Along.axes_of), staticmethod(Reduction.keeps_axes)
 
     @property
     def told(self):
@@ -152,10 +158,10 @@ def places(name, formula, kernel, *, params=(), tex=None):
                  shape_place)  # fmt: skip
 
 
-def along(name, formula, kernel, *, fast=None, params=(), saves=(), tex=None):
+def along(name, formula, kernel, *, fast=None, saves=(), tex=None):
     """A function along one `axis`, which gives as many elements as it takes."""
-    return _made(Along, name, formula, kernel, {"x": (*saves, *params, "axis")}, {"x": saves}, fast,
-                 params, tex, batch_along, shape_along)  # fmt: skip
+    return _made(Along, name, formula, kernel, {"x": (*saves, "axis")}, {"x": saves}, fast, (), tex,
+                 batch_along, shape_along)  # fmt: skip
 
 
 def whole(name, formula, kernel, *, tex=None):

@@ -48,17 +48,18 @@ class Writer(OfElements):
             text = f"spread({_bare(self.sum(found, flat=True))}, shape, axes, {self._keepdims()})"
         else:
             text = self.sum(found, flat=self.prim.reduces and not full)
-        return self._made([*self.lines, f"return {_bare(text)}"], fast)
+        # Of no elements the mean is NaN, but what goes back is empty, and its own slope is zero.
+        return self._made([*self.lines, f"return {_bare(text)}"], fast, "1" if full else "nan")
 
     def _keepdims(self):
         return "keepdims" if self.prim.axes_text == "axes" else str(self.prim.axes_text is not None)
 
-    def _made(self, lines, fast):
+    def _made(self, lines, fast, of_none):
         """The function of these lines, with what they ask for before them."""
         axes, inputs = self.prim.axes_text, self.prim.inputs
         if _reads(lines, "n"):
             count = "prod(shape)" if axes is None else "count_of(shape, axes)"
-            lines = [f"n = {count} or nan", *lines]
+            lines = [f"n = {count} or {of_none}", *lines]
         if axes != "axes" and _reads(lines, "axes"):
             lines = [f"axes = {axes or 'tuple(range(len(shape)))'}", *lines]
         if _reads(lines, "shape"):
