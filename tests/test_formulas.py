@@ -28,7 +28,6 @@ def all_primitives():
 
 
 PARAMS = {
-    "logaddexp": {"base2": False},
     "polygamma": {"order": 1}, "leaky_relu": {"slope": 0.1},
     "softplus": {"beta": 2.0, "threshold": 20.0}, "clamp": {"low": -0.3, "high": 0.5},
     "elu": {"alpha": 1.5, "scale": 1.1, "inner": 1.2}, "hardtanh": {"low": -1.0, "high": 1.0},
