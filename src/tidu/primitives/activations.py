@@ -21,7 +21,7 @@ __all__ = [
 
 special = lazy_module("scipy.special")
 
-silu = fused("silu", "x * sigmoid(x)", lambda x: x * sigmoid.eval(x))
+silu = fused("silu", "x * sigmoid(x)", lambda x: x * sigmoid.eval(x), wide=True)
 
 _ROOT_HALF = math.sqrt(0.5)
 
@@ -30,12 +30,14 @@ gelu = fused(
     "x / 2 * (1 + erf(x / sqrt(2)))",
     lambda x: x * ((special.erf(x * _ROOT_HALF) + 1) * 0.5),
     shape=shape_of_floats,
+    wide=True,
 )
 leaky_relu = fused(
     "leaky_relu",
     "x if x > 0 else slope * x",
     lambda x, *, slope: np.where(x > 0, x, x * x.dtype.type(slope)),
     params=("slope",),
+    wide=True,
 )
 
 
@@ -46,7 +48,7 @@ def _softplus(x, *, beta, threshold):
 
 softplus = fused(
     "softplus", "x if beta * x > threshold else log(1 + exp(beta * x)) / beta", _softplus,
-    params=("beta", "threshold"),
+    params=("beta", "threshold"), wide=True,
 )  # fmt: skip
 
 
@@ -57,11 +59,11 @@ def _elu(x, *, alpha, scale, inner):
 
 elu = fused(
     "elu", "scale * alpha * (exp(inner * x) - 1) if x <= 0 else scale * x", _elu,
-    params=("alpha", "scale", "inner"),
+    params=("alpha", "scale", "inner"), wide=True,
 )  # fmt: skip
 hardtanh = fused(
     "hardtanh", "low if x <= low else high if x >= high else x", clamp.eval,
-    params=("low", "high"), tex="clamp(x, low, high)",
+    params=("low", "high"), tex="clamp(x, low, high)", wide=True,
 )  # fmt: skip
 
 
@@ -74,12 +76,14 @@ hardsigmoid = fused(
     "(x + 3) / 6 if (x > -3) & (x < 3) else 0 if x <= -3 else 1 if x >= 3 else nan",
     _ramp,
     tex="clamp(x + 3, 0, 6) / 6",
+    wide=True,
 )
 hardswish = fused(
     "hardswish",
     "0 if x <= -3 else x * x / 6 + x / 2 if x < 3 else x",
     lambda x: x * _ramp(x),
     tex="x * clamp(x + 3, 0, 6) / 6",
+    wide=True,
 )
 
 
@@ -93,10 +97,12 @@ softshrink = fused(
     _softshrink,
     params=("bound",),
     tex="x - bound if x > bound else x + bound if x < -bound else 0",
+    wide=True,
 )
 hardshrink = fused(
     "hardshrink",
     "0 if abs(x) <= bound else x",
     lambda x, *, bound: np.where((x >= -bound) & (x <= bound), x.dtype.type(0), x),
     params=("bound",),
+    wide=True,
 )

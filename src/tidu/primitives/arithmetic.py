@@ -11,7 +11,7 @@ from ..base.dtypes import complex32
 from ..core.handle import element_type
 from .base import as_pairs, cast
 from .define import elementwise
-from .fused import fused, fused_question
+from .fused import fused, fused_nondifferentiable
 
 __all__ = [
     "absolute", "add", "ceil", "clamp", "clamp_between", "clamp_high", "clamp_low", "cleared",
@@ -26,20 +26,20 @@ __all__ = [
 neg = elementwise("neg", operator.neg, x=lambda t: -t, tex="-x")
 add = elementwise("add", operator.add, x=lambda t: t, y=lambda t: t, tex="x + y")
 _PAIR, _NOTHING = ("x", "y"), {"x": (), "y": ()}
-sub = fused("sub", "x + -y", operator.sub, inputs=_PAIR, saves=_NOTHING, tex="x - y", wide=False)
+sub = fused("sub", "x + -y", operator.sub, inputs=_PAIR, saves=_NOTHING, tex="x - y")
 # 1 - x, which would otherwise go the long way of a number on the left (6 µs against 1).
-rsub = fused("rsub", "y - x", lambda x, y: y - x, inputs=_PAIR, saves=_NOTHING, wide=False)
+rsub = fused("rsub", "y - x", lambda x, y: y - x, inputs=_PAIR, saves=_NOTHING)
 rsub.torch_name = "RsubBackward1"
 mul = elementwise("mul", operator.mul, x=lambda t, y: t * y, y=lambda t, x: t * x,
                   tex="x * y")  # fmt: skip
 div = elementwise("div", operator.truediv, x=lambda t, y: t / y,
                   y=lambda t, y, x: -t * (x / y / y), tex="x / y")  # fmt: skip
-reciprocal = fused("reciprocal", "1 / x", lambda x: 1 / x, saves={"x": ("out",)}, wide=False)
+reciprocal = fused("reciprocal", "1 / x", lambda x: 1 / x, saves={"x": ("out",)})
 
 
 # --- selection and zeros ------------------------------------------------------------------------
 
-zeros_like = fused_question("zeros_like", "0", lambda x: np.zeros_like(x))
+zeros_like = fused_nondifferentiable("zeros_like", "0", lambda x: np.zeros_like(x))
 
 
 def _overwrite(x, y):
@@ -49,9 +49,9 @@ def _overwrite(x, y):
 
 
 # y where x was: what x.copy_(y) means.
-overwrite = fused("copy", "y", _overwrite, inputs=_PAIR, saves=_NOTHING, wide=False)
+overwrite = fused("copy", "y", _overwrite, inputs=_PAIR, saves=_NOTHING)
 overwrite.torch_name = "CopyBackwards"
-logical_not = fused_question("logical_not", "x == 0", np.logical_not, tex="not x")
+logical_not = fused_nondifferentiable("logical_not", "x == 0", np.logical_not, tex="not x")
 
 
 def _select(condition, x, y):
@@ -126,9 +126,9 @@ select = elementwise(
 
 floor = elementwise("floor", np.floor, x=lambda t: zeros_like(t), tex="floor(x)")
 round_ = elementwise("round", np.rint, x=lambda t: zeros_like(t), tex="round(x)")
-ceil = fused("ceil", "-floor(-x)", np.ceil, saves={"x": ()}, tex="ceil(x)", wide=False)
+ceil = fused("ceil", "-floor(-x)", np.ceil, saves={"x": ()}, tex="ceil(x)")
 trunc = fused("trunc", "floor(x) if x >= 0 else -floor(-x)", np.trunc, saves={"x": ()},
-              tex="trunc(x)", wide=False)  # fmt: skip
+              tex="trunc(x)")  # fmt: skip
 
 
 def _sign(x):
@@ -138,12 +138,11 @@ def _sign(x):
     return np.subtract(x > 0, x < 0, dtype=np.int8).astype(x.dtype)
 
 
-sign = fused("sign", "1 if x > 0 else -1 if x < 0 else 0", _sign, saves={"x": ()}, tex="sign(x)",
-             wide=False)  # fmt: skip
+sign = fused("sign", "1 if x > 0 else -1 if x < 0 else 0", _sign, saves={"x": ()}, tex="sign(x)")
 
 # One for each element but zeros. No gradient passes, not even zeros, as in PyTorch's 0-norm.
 nonzero_count = fused("nonzero", "1 if x != 0 else 0", lambda x: (x != 0).astype(x.dtype),
-                      saves={}, wide=False)  # fmt: skip
+                      saves={})  # fmt: skip
 
 
 # --- extrema: at a tie both get half, as PyTorch has it -----------------------------------------
@@ -152,16 +151,16 @@ nonzero_count = fused("nonzero", "1 if x != 0 else 0", lambda x: (x != 0).astype
 # The sum is NaN as one of them is, and passes the gradient to both.
 maximum = fused(
     "maximum", "y if x < y else x if y < x else x / 2 + y / 2 if x == y else x + y", np.maximum,
-    inputs=_PAIR, tex="maximum(x, y)", wide=False,
+    inputs=_PAIR, tex="maximum(x, y)",
 )  # fmt: skip
 minimum = fused(
     "minimum", "y if x > y else x if y > x else x / 2 + y / 2 if x == y else x + y", np.minimum,
-    inputs=_PAIR, tex="minimum(x, y)", wide=False,
+    inputs=_PAIR, tex="minimum(x, y)",
 )  # fmt: skip
 fmax = fused("fmax", "x if (x >= y) | isnan(y) else y", np.fmax, inputs=_PAIR,
-             tex="maximum(x, y)", wide=False)  # fmt: skip
+             tex="maximum(x, y)")  # fmt: skip
 fmin = fused("fmin", "x if (x <= y) | isnan(y) else y", np.fmin, inputs=_PAIR,
-             tex="minimum(x, y)", wide=False)  # fmt: skip
+             tex="minimum(x, y)")  # fmt: skip
 
 
 def _clamp(x, *, low, high):
@@ -187,21 +186,20 @@ def _bounded(low, high):
     )
 
 
-clamp = fused("clamp", _bounded, _clamp, params=("low", "high"), tex="clamp(x, low, high)",
-              wide=False)  # fmt: skip
+clamp = fused("clamp", _bounded, _clamp, params=("low", "high"), tex="clamp(x, low, high)")
 clamp.torch_name = "ClampBackward1"
 
 # Tensors as bounds get the gradient of what they cut off; a NaN goes to none of them.
 clamp_low = fused("clamp", "x if x >= y else y if x < y else nan", np.maximum, inputs=_PAIR,
-                  tex="maximum(x, y)", wide=False)  # fmt: skip
+                  tex="maximum(x, y)")  # fmt: skip
 clamp_high = fused("clamp", "x if x <= y else y if x > y else nan", np.minimum, inputs=_PAIR,
-                   tex="minimum(x, y)", wide=False)  # fmt: skip
+                   tex="minimum(x, y)")  # fmt: skip
 clamp_between = fused(
     "clamp",
     "x if (x >= low) & (x <= high) else low if (x < low) & (low < high) "
     "else high if (x > high) | (high < low) else detach(minimum(maximum(x, low), high))",
     lambda x, low, high: np.minimum(np.maximum(x, low), high),
-    inputs=("x", "low", "high"), tex="minimum(maximum(x, low), high)", wide=False,
+    inputs=("x", "low", "high"), tex="minimum(maximum(x, low), high)",
 )  # fmt: skip
 
 _ZERO = {np.dtype(t): t(0) for t in (np.float32, np.float64)}
@@ -213,15 +211,15 @@ def _relu(x):
 
 
 # A NaN passes, and passes the gradient.
-relu = fused("relu", "0 if x <= 0 else x", _relu, saves={"x": ("out",)}, tex="maximum(0, x)",
-             wide=False)  # fmt: skip
+relu = fused("relu", "0 if x <= 0 else x", _relu, saves={"x": ("out",)}, tex="maximum(0, x)")
 
 
 # --- remainders ---------------------------------------------------------------------------------
 
 # NumPy corrects the rounding of x / y, as PyTorch does: floor(1.0 / 0.1) is 10, the quotient 9.
-floor_divide = fused_question("floor_divide", "floor(x / y)", np.floor_divide, _PAIR,
-                              computed=False)  # fmt: skip
+floor_divide = fused_nondifferentiable(
+    "floor_divide", "floor(x / y)", np.floor_divide, _PAIR, computed=False,
+)  # fmt: skip
 
 
 def _remainder(x, y):
@@ -234,8 +232,8 @@ def _remainder(x, y):
 
 _REST = {"x": (), "y": ("x", "y")}
 remainder = fused("remainder", "x - y * floor_divide(x, y)", _remainder, inputs=_PAIR,
-                  saves=_REST, tex="remainder(x, y)", wide=False)  # fmt: skip
-fmod = fused("fmod", "x - y * trunc(x / y)", np.fmod, inputs=_PAIR, saves=_REST, wide=False)
+                  saves=_REST, tex="remainder(x, y)")  # fmt: skip
+fmod = fused("fmod", "x - y * trunc(x / y)", np.fmod, inputs=_PAIR, saves=_REST)
 
 
 def _turned(t, x, out):

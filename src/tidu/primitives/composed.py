@@ -62,13 +62,14 @@ class Composed(Derived, Primitive):
         parts = g if g.__class__ is tuple else (g,)
         outs = saved[OUT] if saved[OUT].__class__ is tuple else (saved[OUT],)
         values = [x for x in (*parts, *saved[:OUT], *outs) if x is not None]
-        key = (True, needs, saved[SHAPES], tuple([element_type(x) for x in values]),
+        key = ("backward", needs, saved[SHAPES], tuple([element_type(x) for x in values]),
                tuple([part is not None for part in parts]), frozen(params))  # fmt: skip
         run = self.made.get(key) or self.note(key, self._back(key, saved, outs))
         return run(*values)
 
     def note(self, key, rule):
-        """Keep a derived rule; there is one for each direction, shape and type."""
+        """Keep a derived rule; there is one for each way ("backward", "forward", "batch"), for each
+        shape and type."""
         if len(self.made) >= MOST:
             self.made.clear()
         self.made[key] = rule
@@ -90,7 +91,7 @@ class Composed(Derived, Primitive):
             return left if right is None else right if left is None else left + right
         inputs = tuple([_spec(x, shape_of(x)) for x in primals])
         given = tuple([t is not None for t in tangents])
-        key = False, inputs, given, frozen(params)
+        key = "forward", inputs, given, frozen(params)
         run = self.made.get(key) or self.note(key, composition.forward(self, *key[1:]))
         outs = out if out.__class__ is tuple else (out,)
         found = run(*[t for t in tangents if t is not None], *primals, *outs)
@@ -223,7 +224,7 @@ def _batch(prim, tensors, axes, params):
     if all(a is None or i in prim.loops for i, a in enumerate(axes)):
         return stacked(prim, tensors, axes, params, prim.loops), 0
     inputs = tuple([_spec(x, shape_of(x)) for x in tensors])
-    key = None, inputs, tuple(axes), frozen(params)
+    key = "batch", inputs, tuple(axes), frozen(params)
     run, places = prim.made.get(key) or prim.note(key, composition.batched(prim, *key[1:]))
     found = run(*tensors)
     return (found[0], places[0]) if len(found) == 1 else (tuple(found), places)

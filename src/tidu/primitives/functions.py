@@ -26,7 +26,7 @@ special = lazy_module("scipy.special")
 
 def inverse(name, formula, kernel, saves=("x",), **fields):
     """The inverse of a formula of "out"."""
-    return fused(name, formula, kernel, saves={"x": saves}, tex=f"{name}(x)", wide=False,
+    return fused(name, formula, kernel, saves={"x": saves}, tex=f"{name}(x)",
                  inverse=True, **fields)  # fmt: skip
 
 
@@ -102,18 +102,18 @@ def _rsqrt(x):
 
 
 sqrt = elementwise("sqrt", np.sqrt, x=lambda t, out: t / (2 * out), tex="sqrt(x)")
-rsqrt = fused("rsqrt", "1 / sqrt(x)", _rsqrt, saves={"x": ("out",)}, wide=False)
+rsqrt = fused("rsqrt", "1 / sqrt(x)", _rsqrt, saves={"x": ("out",)})
 
 
 # --- exponentials and logarithms ----------------------------------------------------------------
 
 exp = elementwise("exp", np.exp, x=lambda t, out: t * out, tex="exp(x)")
-exp2 = fused("exp2", "2**x", np.exp2, saves={"x": ("out",)}, wide=False)
-expm1 = fused("expm1", "exp(x) - 1", np.expm1, saves={"x": ("out",)}, wide=False)
+exp2 = fused("exp2", "2**x", np.exp2, saves={"x": ("out",)})
+expm1 = fused("expm1", "exp(x) - 1", np.expm1, saves={"x": ("out",)})
 log = inverse("log", "exp(out)", np.log)
-log2 = fused("log2", "log(x) / log(2)", np.log2, tex="log2(x)", wide=False)
-log10 = fused("log10", "log(x) / log(10)", np.log10, tex="log10(x)", wide=False)
-log1p = fused("log1p", "log(1 + x)", np.log1p, torch_name="Log1P", wide=False)
+log2 = fused("log2", "log(x) / log(2)", np.log2, tex="log2(x)")
+log10 = fused("log10", "log(x) / log(10)", np.log10, tex="log10(x)")
+log1p = fused("log1p", "log(1 + x)", np.log1p, torch_name="Log1P")
 
 
 # Arrays, which NumPy need not convert at each call: half of the time for few elements.
@@ -136,21 +136,21 @@ def _sigmoid(x):
 
 
 sigmoid = fused("sigmoid", "exp(x) / (1 + exp(x))", _sigmoid, saves={"x": ("out",)},
-                tex="sigmoid(x)", wide=False, computed=False)  # fmt: skip
+                tex="sigmoid(x)", computed=False)  # fmt: skip
 
 
 # --- trigonometric and hyperbolic ---------------------------------------------------------------
 
 sin = elementwise("sin", np.sin, x=lambda t, x: t * cos(x), tex="sin(x)")
 cos = elementwise("cos", np.cos, x=lambda t, x: -(t * sin(x)), tex="cos(x)")
-tan = fused("tan", "sin(x) / cos(x)", np.tan, saves={"x": ("out",)}, tex="tan(x)", wide=False)
+tan = fused("tan", "sin(x) / cos(x)", np.tan, saves={"x": ("out",)}, tex="tan(x)")
 asin = inverse("asin", "sin(out)", np.arcsin)
-acos = fused("acos", "pi / 2 - asin(x)", np.arccos, tex="acos(x)", wide=False)
+acos = fused("acos", "pi / 2 - asin(x)", np.arccos, tex="acos(x)")
 atan = inverse("atan", "tan(out)", np.arctan)
 sinh = elementwise("sinh", np.sinh, x=lambda t, x: t * cosh(x), tex="sinh(x)")
 cosh = elementwise("cosh", np.cosh, x=lambda t, x: t * sinh(x), tex="cosh(x)")
 tanh = fused("tanh", "sinh(x) / cosh(x)", np.tanh, saves={"x": ("out",)}, tex="tanh(x)",
-             wide=False, computed=False)  # fmt: skip
+             computed=False)  # fmt: skip
 asinh = inverse("asinh", "sinh(out)", np.arcsinh)
 
 
@@ -177,7 +177,7 @@ atan2 = elementwise("atan2", np.arctan2, x=lambda t, x, y: _circle(t, x, y, y),
 
 hypot = fused("hypot", "sqrt(x * x + y * y)", np.hypot, inputs=("x", "y"),
               saves={"x": ("x", "out"), "y": ("y", "out")}, tex="sqrt(x**2 + y**2)",
-              wide=False, computed=False)  # fmt: skip
+              computed=False)  # fmt: skip
 
 
 # --- special functions --------------------------------------------------------------------------
@@ -203,7 +203,7 @@ erf = elementwise(
     x=lambda t, x: t * (exp(-(x * x)) * _TWO_OVER_ROOT_PI),
     tex="erf(x)",
 )
-erfc = fused("erfc", "1 - erf(x)", _scipy("erfc"), shape=shape_of_floats, tex="erfc(x)", wide=False)
+erfc = fused("erfc", "1 - erf(x)", _scipy("erfc"), shape=shape_of_floats, tex="erfc(x)")
 _inverse_erf = _scipy("erfinv")
 # SciPy's loses the sign of -0.
 erfinv = inverse("erfinv", "erf(out)", lambda x: np.copysign(_inverse_erf(x), x), ("out",),
@@ -226,7 +226,7 @@ def _lgamma(x):
 lgamma = elementwise("lgamma", _lgamma, x=lambda t, x: t * digamma(x), shape=shape_of_floats,
                      tex="lgamma(x)")  # fmt: skip
 digamma = fused("digamma", "polygamma(0, x)", _scipy("digamma"), shape=shape_of_floats,
-                tex="digamma(x)", wide=False)  # fmt: skip
+                tex="digamma(x)")  # fmt: skip
 
 
 def _polygamma(x, *, order):
@@ -272,7 +272,7 @@ def _logit(x):
 # Outside of [0, 1] the slope is as undefined as the value.
 logit = fused(
     "logit", "sigmoid(out) if (x >= 0) & (x <= 1) else nan * out", _logit, inverse=True,
-    tex="log(x / (1 - x))", wide=False,
+    tex="log(x / (1 - x))",
 )  # fmt: skip
 
 
@@ -290,9 +290,9 @@ def _in_float32(compute):
 # The slopes are exp(x) / (exp(x) + exp(y)) and what is left of one.
 logaddexp = fused(
     "logaddexp", "x - log(sigmoid(x - y))", _in_float32(np.logaddexp), inputs=("x", "y"),
-    tex="log(exp(x) + exp(y))", wide=False, computed=False,
+    tex="log(exp(x) + exp(y))", computed=False,
 )  # fmt: skip
 logaddexp2 = fused(
     "logaddexp2", "x - log2(sigmoid((x - y) * log(2)))", _in_float32(np.logaddexp2),
-    inputs=("x", "y"), tex="log2(2**x + 2**y)", wide=False, computed=False,
+    inputs=("x", "y"), tex="log2(2**x + 2**y)", computed=False,
 )  # fmt: skip

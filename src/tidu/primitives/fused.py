@@ -28,7 +28,7 @@ from .define import (
     special_class,
 )
 
-__all__ = ["Fused", "fused", "fused_question"]
+__all__ = ["Fused", "fused", "fused_nondifferentiable"]
 
 # Reads formulas in the words of primitives, which stand above and below this module.
 derivation = lazy_module(__name__.rpartition(".")[0] + ".derivation")
@@ -124,7 +124,7 @@ def _wide(value):
 
 
 def fused(name, formula, kernel=None, *, inputs=("x",), params=(), saves=None, tex=None,
-          torch_name=None, shape=None, wide=True, computed=True, inverse=False):  # fmt: skip
+          torch_name=None, shape=None, wide=False, computed=True, inverse=False):  # fmt: skip
     """An operator of elements from one formula: a Python expression of `inputs` and `params` in the
     words of primitives, or a function that takes the params and gives one.
 
@@ -132,11 +132,11 @@ def fused(name, formula, kernel=None, *, inputs=("x",), params=(), saves=None, t
     what the rule of an input reads, of the inputs and "out", {input: names}; all inputs if nothing
     is said; no gradient passes to an input that is missing there. `tex` is what readers see, where
     there is a shorter word than the formula. `wide`: 16-bit floats are computed in float32 and
-    rounded once, as in PyTorch's own kernels; else as in its derivatives written in tensors, after
-    each step. `computed`: False where the formula has no value at some places (infinities, 0 / 0)
-    that the kernel knows: derivatives are the formula's, but programs ask the kernel, as they do
-    where the formula depends on the params. `inverse`: the formula has the value x for the value
-    "out" of the operator, "exp(out)" for the logarithm.
+    rounded once, as in PyTorch's kernels of activations; else after each step, as in derivatives
+    that it writes in tensors. `computed`: False where the formula has no value at some places
+    (infinities, 0 / 0) that the kernel knows: derivatives are the formula's, but programs ask the
+    kernel, as they do where the formula depends on the params. `inverse`: the formula has the value
+    x for the value "out" of the operator, "exp(out)" for the logarithm.
     """
     saves = dict.fromkeys(inputs, inputs) if saves is None else saves
     stubs = {i: reading((*read, *params)) for i, read in saves.items()}
@@ -154,10 +154,10 @@ def fused(name, formula, kernel=None, *, inputs=("x",), params=(), saves=None, t
     return diagonal(prim)
 
 
-def fused_question(name, formula, kernel, inputs=("x",), *, tex=None, of=np.float64,
-                   computed=True):  # fmt: skip
-    """A fused operator through which no gradient passes: questions, and what is done to bits. `of`:
-    a type that the formula takes."""
+def fused_nondifferentiable(name, formula, kernel, inputs=("x",), *, tex=None, of=np.float64,
+                            computed=True):  # fmt: skip
+    """A fused operator through which no gradient passes: questions, steps, what is done to bits.
+    `of`: a type that the formula takes."""
     prim = FusedElementwise(
         name, kernel, inputs, batch=batch_elementwise, shape=shape_elementwise, tex=tex or formula
     )

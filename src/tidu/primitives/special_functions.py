@@ -49,7 +49,7 @@ def _wide(compute):
 def _function(word, formula, **fields):
     """A function that SciPy computes, also where its formula has no value."""
     compute = _computed(lambda x: getattr(special, word)(x))
-    return fused(word, formula, compute, wide=False, computed=False, **fields)
+    return fused(word, formula, compute, computed=False, **fields)
 
 
 def _over(numerator, x, at_zero):
@@ -109,7 +109,7 @@ def _ratio(x):
 # Of float16, sin(x) / x for the one of the other's argument would lose digits.
 spherical_bessel_j0 = fused(
     "spherical_bessel_j0", "1 if x == 0 else sin(x) / x", _wide(_ratio),
-    saves={"x": ("x", "out")}, tex="sin(x) / x", wide=False, computed=False,
+    saves={"x": ("x", "out")}, tex="sin(x) / x", computed=False,
 )  # fmt: skip
 
 
@@ -121,7 +121,7 @@ def _sinc(x):
 
 
 sinc = fused("sinc", "1 if x == 0 else sin(pi * x) / (pi * x)", _sinc,
-             tex="sin(pi * x) / (pi * x)", wide=False, computed=False)  # fmt: skip
+             tex="sin(pi * x) / (pi * x)", computed=False)  # fmt: skip
 
 
 # --- the normal distribution ----------------------------------------------------------------------
@@ -145,8 +145,7 @@ entr = _function("entr", "-(x * log(x))", torch_name="SpecialEntr", tex="-x * lo
 xlog1py = fused(
     "xlog1py", "(0 if (x == 0) & (y <= -1) else x) * log1p(y)",
     _computed(lambda x, y: special.xlog1py(x, y)), inputs=("x", "y"),
-    torch_name="SpecialXlog1Py", tex="0 if x == 0 else x * log(1 + y)",
-    wide=False, computed=False,
+    torch_name="SpecialXlog1Py", tex="0 if x == 0 else x * log(1 + y)", computed=False,
 )  # fmt: skip
 
 

@@ -36,4 +36,4 @@ refused = Primitive(
     shape=lambda prim, args, params: (shape_of(args[0]), element_type(args[0])), tex="x",
 )  # fmt: skip
 
-unmoved = fused("unmoved", "x", lambda x, y: x, inputs=("x", "y"), saves={"y": ()}, wide=False)
+unmoved = fused("unmoved", "x", lambda x, y: x, inputs=("x", "y"), saves={"y": ()})
