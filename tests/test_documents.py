@@ -1,5 +1,6 @@
 """The examples in docstrings and in the documents run and print what they say."""
 
+import ast
 import doctest
 import importlib
 import re
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import tidu
+from tidu.primitives.activations import silu
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(tidu.__file__).parent
@@ -39,6 +41,15 @@ def test_readme_example(capsys):
     exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
     promised = re.findall(r"print\(.*?\)  # (.*)", code)
     assert capsys.readouterr().out.splitlines() == promised and promised
+
+
+def test_the_rule_that_the_architecture_tells_is_the_one_that_runs():
+    text = (ROOT / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    told = re.search(r"`(t \* .*)` with `(v0 = .*?)`", text).groups()
+    x = tidu.ones(2, requires_grad=True)
+    tidu.nn.functional.silu(x).sum().backward()
+    *steps, result = ast.parse(silu.vjp["x"].text).body[0].body
+    assert (ast.unparse(result.value), *map(ast.unparse, steps)) == told
 
 
 def test_import_is_quick_and_light():

@@ -4,7 +4,7 @@ import numpy as np
 
 import tidu as torch
 from tidu.compiler.calls import optimized
-from tidu.compiler.graphs.schedule import Call
+from tidu.compiler.graphs.steps import Call
 
 
 def steps_called(function, *arguments):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tidu as torch
-from tidu.compiler.graphs.schedule import Convolution, Fused
+from tidu.compiler.graphs.steps import Convolution, Fused
 from tidu.compiler.loops import convolution, winograd
 
 F, nn = torch.nn.functional, torch.nn
@@ -44,6 +44,17 @@ def epilogues(made):
     """The names of the equations of each convolution's epilogue."""
     steps = [s for p in made for s in p.plan.steps if isinstance(s, Convolution)]
     return [{e.prim.name for e in s.equations} for s in steps]
+
+
+def test_what_is_told_of_a_convolution_with_an_epilogue(made):
+    """It is no call as in eager; one without an epilogue is."""
+    (x, w, bias), options = given("winograd", torch.float32)
+    torch.compile(lambda x: convolve(x, w, bias, options).relu())(x)
+    assert made[-1].summary().endswith("0 products, 1 convolutions")
+    assert "0: convolution " in made[-1].plan.text() and "call" not in made[-1].plan.text()
+    torch.compile(lambda x: convolve(x, w, bias, options))(x)
+    assert made[-1].summary().endswith("0 products; as in eager: convolution")
+    assert "0: call " in made[-1].plan.text()
 
 
 def same(function, *operands, tolerance):

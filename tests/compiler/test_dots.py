@@ -6,7 +6,7 @@ import pytest
 
 import tidu as torch
 from tidu.compiler.calls import optimized
-from tidu.compiler.graphs.schedule import Fused
+from tidu.compiler.graphs.steps import Fused
 from tidu.compiler.loops import dots
 
 SIZES = ((32, 1, 20), (64, 1, 64), (5, 1, 9), (2, 2, 40), (13, 3, 33), (1, 1, 17), (33, 2, 16),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tidu as torch
-from tidu.compiler.graphs.schedule import Product
+from tidu.compiler.graphs.steps import Product
 from tidu.compiler.loops import blocked, library
 from tidu.compiler.machine import native
 

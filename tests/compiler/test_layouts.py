@@ -5,8 +5,8 @@ import pytest
 
 import tidu as torch
 from tidu.compiler.execution.segments import written_by
-from tidu.compiler.graphs import layouts
-from tidu.compiler.graphs.schedule import Fused
+from tidu.compiler.graphs import layouts, passes
+from tidu.compiler.graphs.steps import Fused
 from tidu.compiler.loops import library, turns
 from tidu.compiler.machine import native
 
@@ -107,6 +107,30 @@ def test_a_convolution_reads_rows_of_what_was_normalised(small, made):
     compared(step, torch.randn(2, 8, 9, 10), tolerance=2e-4)
     assert (0, 3, 1, 2) in made[-1].graph.orders.values()
     assert "2,9,10,8 as 0,3,1,2" in made[-1].history
+
+
+def test_each_pass_tells_its_own_changes(made):
+    """In the order they ran, those that concern memory included; a program of varying sizes tells
+    nothing of passes that choose by sizes."""
+    x, w = torch.ones(6, 5), torch.ones(6, 5)
+
+    def step(x):
+        w.add_(1)
+        before = w + 0
+        w.mul_(x)
+        return x, before, x.t() * 1
+
+    torch.compile(step)(x)
+    told = made[0].history.split("\nafter ")
+    assert [part.partition(":")[0] for part in told[1:]] == list(passes.PASSES)
+    texts = {part.partition(":")[0]: part.partition(":")[2] for part in told}
+    owns = [name for name, text in texts.items() if text != " the same" and "clone" in text]
+    assert owns == ["own memory"]
+    last = [text for text in texts.values() if text != " the same"][-1]
+    assert last.strip() == str(made[0].graph).strip()
+    torch.compile(step, dynamic=True)(torch.ones(6, 5))
+    ran = {name for name, _, _ in [t.partition(":") for t in made[-1].history.split("\nafter ")]}
+    assert made[-1].plan.varying and ran.isdisjoint(passes.BY_SIZE)
 
 
 @pytest.mark.parametrize("function", [

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tidu as torch
-from tidu.compiler.graphs.schedule import Fused
+from tidu.compiler.graphs.steps import Fused
 from tidu.compiler.machine import native
 
 pytestmark = pytest.mark.skipif(not native.available(), reason="needs llvmlite")

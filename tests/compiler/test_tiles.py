@@ -7,7 +7,7 @@ import pytest
 
 import tidu as torch
 from tidu.compiler.calls import optimized
-from tidu.compiler.graphs.schedule import Fused
+from tidu.compiler.graphs.steps import Fused
 from tidu.compiler.loops import tiles
 
 pytestmark = pytest.mark.slow

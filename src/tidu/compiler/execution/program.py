@@ -14,9 +14,10 @@ import numpy as np
 
 from ...primitives import contraction
 from ...program.ir import Variable
-from ..graphs import bodies, layouts, passes
-from ..graphs.schedule import SMALL_PRODUCT, Call, Convolution, Fused, Product, plan, reads_of
-from ..loops import convolution, convolution_results, library
+from ..graphs import bodies, passes
+from ..graphs.schedule import SMALL_PRODUCT, plan
+from ..graphs.steps import Call, Convolution, Fused, Product, WithEpilogue, reads_of
+from ..loops import convolution, convolution_epilogues, library
 from ..loops.nests import SHARE
 from ..loops.stops import Stop
 from ..machine import native, pool
@@ -27,7 +28,7 @@ from .segments import Segment, written_by
 __all__ = ["Memory", "Program", "begin", "view"]
 
 _ALIGN = 64
-_CALLS = Call, Convolution  # steps that are called from Python
+_FROM_PYTHON = Call, Convolution  # steps that Python calls
 
 
 def begin(graph):
@@ -56,7 +57,7 @@ class Program:
     `called`, `kernel_all` and `kernel_rest` are the program for a table that holds the addresses of
     all inputs, and then of those outputs too; the code of `kernel_rest` is at `rest_address`.
     `small`: it keeps the interpreter's lock. `varying`: the text does not depend on sizes, where it
-    need not. `homes`: see `passes.own_memory`.
+    need not. `homes`: see `passes.Home.of`, of each a tensor and an order.
     """
 
     def __init__(self, recorded, targets=None, again=(), varying=False, homes=(), orders=None):
@@ -64,11 +65,9 @@ class Program:
         if _bytes_made(recorded) >= SHARED_FROM:  # what eager steps took before is free by now
             native.make_room()
         self.recorded, self.targets, self.again = recorded, targets or {}, again
-        graph = passes.run(recorded, varying=varying)
-        graph.orders = {graph.inputs[i]: order for i, order in (orders or {}).items()}
-        graph = passes.old_values(graph, self.targets)
-        graph = passes.own_memory(graph, recorded, homes)
-        self.graph = graph = graph if varying else layouts.laid_out(graph)
+        homes = tuple([passes.Home.of(*home) for home in homes])
+        self.outside = passes.Outside(recorded, self.targets, homes, orders or {})
+        self.graph = graph = passes.run(self.outside, varying=varying)
         self.plan = plan(graph, [(graph.outputs[o], graph.inputs[i])
                                  for o, i in self.targets.items()], varying)  # fmt: skip
         self._number_buffers()
@@ -79,7 +78,7 @@ class Program:
         self.numbers = []  # that shared code reads from the table, behind the addresses
         self.order = [slot for slot, _ in self.given] + self.fresh
         again = {self.outputs[i].buffer for i in again if hasattr(self.outputs[i], "buffer")}
-        calls = [step for step in self.plan.steps if isinstance(step, _CALLS)]
+        calls = [step for step in self.plan.steps if isinstance(step, _FROM_PYTHON)]
         self.called = {self.plan.refs[v].buffer for step in calls for v in reads_of(step)}
         self.held = again & set(self.fresh) - self.called
         self.rest = [slot for slot in self.fresh if slot not in self.held]
@@ -177,7 +176,7 @@ class Program:
         refs = self.plan.refs
         reads = {refs[v].buffer for v in reads_of(step)}
         writes = [out for _, _, out in getattr(step, "reductions", ())]
-        if isinstance(step, (Fused, Product)):
+        if isinstance(step, (Fused, WithEpilogue)):
             writes += written_by(self.plan, step)
         if not isinstance(step, Fused):
             writes += [*step.equation.outs, *getattr(step, "kept", ())]
@@ -189,20 +188,27 @@ class Program:
 
     @property
     def history(self):
-        """The graph as it was recorded and after each pass, for people to read."""
-        told = [f"recorded:\n{self.recorded}"]
-        tell = lambda name, graph: told.append(f"after {name}:\n{graph}")
-        passes.run(self.recorded, tell, self.plan.varying)
-        tell("lay out", self.graph)
+        """The graph as it was recorded and after each pass that ran, for people to read."""
+        last = str(self.recorded)
+        told = [f"recorded:\n{last}"]
+
+        def tell(name, graph):
+            nonlocal last
+            text = str(graph)
+            told.append(f"after {name}: the same" if text == last else f"after {name}:\n{text}")
+            last = text
+
+        passes.run(self.outside, tell, self.plan.varying)
         return "\n".join(told)
 
     def summary(self):
-        """Operations, loops and products counted, and what is called as in eager."""
+        """Operations, loops, products and convolutions counted, and what is called as in eager."""
         steps = self.plan.steps
-        loops = sum(isinstance(s, Fused) for s in steps)
-        products = sum(type(s) is Product for s in steps)
-        called = sorted({s.equation.prim.name for s in steps if isinstance(s, _CALLS)})
+        count = lambda kind: sum(isinstance(s, kind) for s in steps)
+        loops, products, convolutions = [count(kind) for kind in (Fused, Product, Convolution)]
+        called = sorted({s.equation.prim.name for s in steps if isinstance(s, Call)})
         text = f"{len(self.graph.equations)} operations in {loops} loops, {products} products"
+        text += f", {convolutions} convolutions" if convolutions else ""
         return text + (f"; as in eager: {', '.join(called)}" if called else "")
 
     def borrows(self, i):
@@ -214,11 +220,11 @@ class Program:
     # --- code ------------------------------------------------------------------------------
 
     def _build(self):
-        self.many = any(isinstance(step, _CALLS) for step in self.plan.steps)
+        self.many = any(isinstance(step, _FROM_PYTHON) for step in self.plan.steps)
         self.stops = any(isinstance(step, Stop) for step in self.plan.steps)
         run, ends = [], []  # of each segment, the step that follows it
         for k, step in enumerate([*self.plan.steps, None]):
-            if not isinstance(step, _CALLS) and step is not None:
+            if not isinstance(step, _FROM_PYTHON) and step is not None:
                 run.append(step)
                 continue
             if run:
@@ -377,14 +383,14 @@ class _CallStep:
 
 
 class _ConvolutionStep(_CallStep):
-    """A convolution that goes on with each part of its results."""
+    """A convolution that has an epilogue."""
 
     def __init__(self, program, step):
         super().__init__(program, step)
         self.out = program.plan.refs[step.out]
-        self.text, places, numbers = convolution_results.emit(program.plan, step)
+        self.text, places, numbers = convolution_epilogues.emit(program.plan, step)
         program.texts.append(self.text)
-        convolution_results.begin(self.text)
+        convolution_epilogues.begin(self.text)
         self.place = len(program.blank) + len(program.numbers)
         program.numbers += [*[n for place in places for n in place], *numbers]
 
@@ -392,9 +398,9 @@ class _ConvolutionStep(_CallStep):
         e, ins, table = self.equation, self.operands(memory), memory.table
         list_ = table.ctypes.data + table.itemsize * self.place
         table.base[0] = list_  # see `nests.LIST`
-        results = convolution_results.Continued(
+        results = convolution_epilogues.WithEpilogue(
             view(memory.arrays[self.out.buffer], self.out),
-            *convolution_results.load(self.text),
+            *convolution_epilogues.load(self.text),
             table,
         )
         transposed = e.prim.name == "transposed_convolution"

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 from ...program.ir import Variable
-from ..graphs.schedule import Fused, Indexed, Product, Scan, reads_of
+from ..graphs.steps import Fused, Indexed, Product, Scan, reads_of
 from ..loops import dots, epilogues, indexed, library, nests, scans, stops, tiles
 from ..loops.nests import Nest, Place, Reduction
 from ..loops.pointwise import lowered_equations

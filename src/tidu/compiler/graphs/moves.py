@@ -12,15 +12,16 @@ from ...primitives import structural, views
 from ...program.ir import Equation, Variable
 from ..loops.layout import VIEWS, Ref, diagonal_of
 from ..machine.code import kind_of
+from .steps import GIVEN, past
 
-__all__ = ["PARTS", "moved"]
+__all__ = ["PARTS", "PLACES", "moved"]
 
 PARTS = {structural.split: structural.spans, structural.unbind: structural.rows}  # indices of them
 _slice = VIEWS[structural.slice_]
 
 
 def moved(made, e, own, copy):
-    place = _PLACES.get(e.prim)
+    place = PLACES.get(e.prim)
     types = {v.element_type for v in (*e.ins, *e.outs) if isinstance(v, Variable)}
     if place is None or len(types) != 1 or not all(isinstance(i, Variable) for i in e.ins):
         return False
@@ -40,7 +41,7 @@ def _parts(indices):
         (source,) = e.ins
         for out, index in zip(e.outs, indices(**e.params), strict=True):
             made.refs[out] = _slice(made.refs[source], index=index)
-            made.ready[out] = made.ready[source] | 1
+            made.ready[out] = past(made.ready[source])
 
     return place
 
@@ -52,7 +53,7 @@ def _joined(made, e, own, copy):
     for v, index in zip(e.ins, spans, strict=True):
         if 0 not in v.shape:
             copy(made, v, _slice(home, index=index))
-    made.ready[out] = 2 * len(made.steps) - 1
+    made.ready[out] = made.done()
 
 
 def _embedded(part):
@@ -64,12 +65,12 @@ def _embedded(part):
         zero = Variable(f"{out.name}_zero", (), out.element_type, np.zeros((), out.element_type))
         made.graph.constants.append(zero)
         own(made, zero)
-        made.ready[zero] = -1
+        made.ready[zero] = GIVEN
         blank = Variable(f"{out.name}_blank", out.shape, out.element_type)
         copy(made, Equation(structural.clone, [zero], [blank], {}), home)
         if 0 not in source.shape:
             copy(made, source, part(home, **e.params))
-        made.ready[out] = 2 * len(made.steps) - 1
+        made.ready[out] = made.done()
 
     return place
 
@@ -96,10 +97,10 @@ def _overwritten(made, e, own, copy):
             made.refs[wide] = given.with_(ref.shape, given.broadcast(ref.shape))
             made.ready[wide], part = made.ready[part], wide
         copy(made, part, ref)
-    made.ready[out] = 2 * len(made.steps) - 1
+    made.ready[out] = made.done()
 
 
-_PLACES: dict = {
+PLACES: dict = {
     views.view_scatter: _overwritten,
     **{prim: _parts(indices) for prim, indices in PARTS.items()},
     structural.concatenate: _joined,

@@ -1,7 +1,11 @@
 """Passes over a graph, each ``Graph -> Graph``, in the order they run: `PASSES`.
 
-`run(graph, seen)` applies them all; `seen(name, graph)` is told each result, for people to read.
+`run(recorded, seen=seen)` applies them all; `seen(name, graph)` is told each result, for people to
+read. Those in `OF_MEMORY` concern the memory that a program reads and writes, not what a graph
+means: they are given what is `Outside` of it, too.
 """
+
+from typing import NamedTuple
 
 from ...primitives import arithmetic, base, structural
 from ...program.ir import Equation, Graph, Variable
@@ -11,11 +15,41 @@ from ..loops.stops import stop
 from .bodies import draws
 from .exchanges import pooled_first, summed_first
 from .expansions import expanded
+from .layouts import laid_out
 from .questions import check, demand
 from .recomputation import recomputed
 from .reshapes import reshaped_last
 
-__all__ = ["PASSES", "old_values", "own_memory", "run"]
+__all__ = ["PASSES", "Home", "Outside", "run"]
+
+
+class Home(NamedTuple):
+    """Of an output as the function made it: a number for the memory, the order of its axes (None:
+    the plain one), the memory's shape and, while it was recorded, its variable."""
+
+    root: int
+    order: tuple | None
+    shape: tuple
+    variable: Variable | None
+
+    @classmethod
+    def of(cls, root, order):
+        """None for an output without a root: it is written back, and needs neither."""
+        if root is None:
+            return None
+        value = root._value
+        return cls(id(root), order, tuple(value.shape), getattr(value, "variable", None))
+
+
+class Outside(NamedTuple):
+    """What is known of a `recorded` graph's memory. `targets`: {output: input} of what is written
+    back; `homes`: the `Home` of each output; `orders`: {position of an input: its axes, outermost
+    first} of those that do not lie in C order."""
+
+    recorded: Graph
+    targets: dict = {}
+    homes: tuple = ()
+    orders: dict = {}
 
 
 def _copy(graph):
@@ -118,11 +152,19 @@ def needed(graph):
     return _finish(out, graph, {})
 
 
-def old_values(graph, targets):
-    """Outputs that are what a written input held before (`targets`: {output: input}) become copies.
+def _given_orders(graph, outside):
+    """With the orders in which its inputs lie."""
+    if not outside.orders:
+        return graph
+    out = _copy(graph)
+    out.equations = list(graph.equations)
+    out.orders = {graph.inputs[i]: order for i, order in outside.orders.items()}
+    return _finish(out, graph, {})
 
-    Not one of `PASSES`: it concerns the memory a program writes to, not what a graph means.
-    """
+
+def _old_values(graph, outside):
+    """Outputs that are what a written input held before become copies."""
+    targets = outside.targets
     written = {graph.inputs[i] for i in targets.values()}
     held = {*written, *_views(graph, written)}
     wanted = {o for i, o in enumerate(graph.outputs) if i not in targets and o in held}
@@ -142,38 +184,35 @@ def old_values(graph, targets):
     return out
 
 
-def own_memory(graph, recorded, homes):
-    """The outputs in memories as the function made them. `homes`: for each output a root and the
-    order of its axes. Those of one root share a memory, and none lies in what is given or constant,
-    unless the `recorded` output is a view of that: what expressions that are equal, or do nothing,
-    would put into one memory is copied. So is what should lie in another order of its axes. (An
-    output without a root is written back, and needs neither.)
-
-    As `old_values`, none of `PASSES`.
-    """
+def _own_memory(graph, outside):
+    """The outputs in memories as the function made them, their `Home`s. Those of one root share a
+    memory, and none lies in what is given or constant, unless the recorded output is a view of
+    that: what expressions that are equal, or do nothing, would put into one memory is copied. So is
+    what should lie in another order of its axes."""
+    recorded, homes = outside.recorded, outside.homes
     out, makers = _copy(graph), _views(graph, strides=())
     out.equations, out.outputs = list(graph.equations), list(graph.outputs)
     strided = _views(graph).keys() - makers.keys()  # flipped, say: another's memory, yet its own
     views = {*recorded.inputs, *_views(recorded, recorded.inputs, ())}
-    roots = {id(root): v for v, was, (root, order) in zip(graph.outputs, recorded.outputs, homes,
-                                                          strict=False)
-             if order is not None and getattr(root._value, "variable", None) is was}  # fmt: skip
+    roots = {home.root: v for v, was, home in zip(graph.outputs, recorded.outputs, homes,
+                                                  strict=False)
+             if home and home.order is not None and home.variable is was}  # fmt: skip
     placed = [
-        (i, v, _memory(v, makers, roots.get(id(root))), root)
-        for i, (v, (root, _)) in enumerate(zip(graph.outputs, homes, strict=False))
-        if root is not None and isinstance(v, Variable)
-        and (recorded.outputs[i] not in views or id(root) in roots)
+        (i, v, _memory(v, makers, roots.get(home.root)), home.root)
+        for i, (v, home) in enumerate(zip(graph.outputs, homes, strict=False))
+        if home and isinstance(v, Variable)
+        and (recorded.outputs[i] not in views or home.root in roots)
     ]  # fmt: skip
-    orders = {(memory, id(root)): homes[i][1] for i, _, memory, root in placed
-              if homes[i][1] is not None and memory.shape == tuple(root._value.shape)}  # fmt: skip
-    taken = dict.fromkeys([*graph.inputs, *graph.constants], graph)  # by none of the roots
+    orders = {(memory, root): homes[i].order for i, _, memory, root in placed
+              if homes[i].order is not None and memory.shape == homes[i].shape}  # fmt: skip
+    taken = dict.fromkeys([*graph.inputs, *graph.constants])  # by none of the roots
     twins = {}  # (memory, root): each variable in that memory, and what stands for it
     for i, v, memory, root in placed:
-        order = orders.get((memory, id(root)))
+        order = orders.get((memory, root))
         own = memory not in strided and order is None
-        if taken.setdefault(memory, root) is root and own:
+        if taken.setdefault(memory, root) == root and own:
             continue
-        found = twins.setdefault((memory, id(root)), {})
+        found = twins.setdefault((memory, root), {})
         if not found:
             found[memory] = _copied(out, memory, order)
         out.outputs[i] = _twin(out, v, makers, found)
@@ -227,18 +266,21 @@ def _views(graph, of=None, strides=VIEWS):
 PASSES = {
     "expand": expanded, "simplify": simplified, "share": shared, "drop unused": needed,
     "pool first": pooled_first, "sum first": summed_first, "reshape last": reshaped_last,
-    "recompute": recomputed,
+    "recompute": recomputed, "orders given": _given_orders, "old values": _old_values,
+    "own memory": _own_memory, "lay out": laid_out,
 }  # fmt: skip
 
-BY_SIZE = ("recompute",)  # those that choose by sizes
+OF_MEMORY = ("orders given", "old values", "own memory")
+BY_SIZE = ("recompute", "lay out")  # those that choose by sizes
 
 
-def run(graph, seen=None, varying=False):
-    """The graph after all passes; `varying`: but those that choose by sizes."""
+def run(outside, seen=None, varying=False):
+    """The recorded graph after all passes; `varying`: but those that choose by sizes."""
+    graph = outside.recorded
     for name, rewrite in PASSES.items():
         if varying and name in BY_SIZE:
             continue
-        graph = rewrite(graph)
+        graph = rewrite(graph, outside) if name in OF_MEMORY else rewrite(graph)
         if seen is not None:
             seen(name, graph)
     return graph

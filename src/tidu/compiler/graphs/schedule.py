@@ -17,7 +17,7 @@ from ...transforms.draws import random_draw
 from ..loops import blocked, indexed, library, scans, tiles
 from ..loops import convolution_products as products
 from ..loops.convolution import serves as convolves
-from ..loops.convolution_results import flat
+from ..loops.convolution_epilogues import flat
 from ..loops.elements import lowers
 from ..loops.layout import VIEWS, Ref, view_of
 from ..loops.stops import Stop, stop
@@ -28,59 +28,30 @@ from .layouts import ordered
 from .moves import moved
 from .reshapes import REDUCTIONS, kept
 from .sinking import held_back
+from .steps import (
+    GIVEN,
+    Call,
+    Convolution,
+    Fused,
+    Indexed,
+    Product,
+    Scan,
+    WithEpilogue,
+    after,
+    is_within,
+    past,
+    reads_of,
+    step_of,
+    told,
+    within,
+)
 
-__all__ = ["Call", "Convolution", "Fused", "Indexed", "Plan", "Product", "Scan", "plan", "reads_of"]
+__all__ = ["Plan", "plan"]
 
 SMALL_PRODUCT = 1 << 15  # multiplications up to which a loop nest beats the call of a library
 SMALLEST_PRODUCT = 1 << 10  # the same for each matrix of a stack
 DEEP_PRODUCT = 1 << 8  # terms of an element, from which an epilogue is little beside them
 TILED_PRODUCT = 1 << 18  # the same for each matrix of a stack, where tiles serve
-
-
-class Fused:
-    """Equations over one iteration space, and reductions of some of their values."""
-
-    def __init__(self, shape):
-        self.shape, self.equations, self.reductions, self.reduced = tuple(shape), [], [], None
-        self.inside = set()  # variables computed here, element by element
-        # Of a product: "left" and "right" -> (variable, strides), and its result; equations go on
-        # with that (`tiles.py`).
-        self.operands, self.out = {}, None
-
-
-class Product:
-    """A matrix product left to the library, and its epilogue: equations over the elements of its
-    result, computed for each part of it as soon as that is whole."""
-
-    def __init__(self, equation):
-        self.equation, (self.out,) = equation, equation.outs
-        self.equations, self.inside = [], set()
-
-
-class Convolution(Product):
-    """A convolution, or its transpose, and its epilogue."""
-
-
-class Scan:
-    """A step along one axis, see `scans.py`; `kept`: room for what it carries past each element."""
-
-    def __init__(self, equation, kept):
-        self.equation, self.kept = equation, kept
-
-
-class Indexed:
-    """Elements at places that an array names, see `indexed.py`."""
-
-    def __init__(self, equation):
-        self.equation = equation
-
-
-class Call:
-    """An operation by its own function, as in eager: a kernel where it has one (convolution,
-    pooling, recurrent layers ...), else NumPy."""
-
-    def __init__(self, equation):
-        self.equation = equation
 
 
 class Plan:
@@ -89,41 +60,19 @@ class Plan:
     def __init__(self, graph, targets=(), varying=False):
         self.graph, self.steps, self.refs, self.varying = graph, [], {}, varying
         self.waiting = {}  # result of a convolution -> its equation, until something reads it
-        self.ready = {}  # variable -> twice the index of the step that computes it, +1 if reduced
+        self.ready = {}  # variable -> `within` or `after` the step that computes it
         self.buffers = []  # (variable that owns it, elements, NumPy type)
         self.held_back = held_back(graph)
         self.written, self.kept = _elements_of(graph, targets), kept(graph)
         self.before_functions = before_functions(graph)
 
+    def done(self):
+        """When what the last step so far computes is ready."""
+        return after(len(self.steps) - 1)
+
     def text(self):
         """The steps, one paragraph each, for people to read."""
-        return "\n".join([f"{k}: {_told(step)}" for k, step in enumerate(self.steps)])
-
-
-def _told(step):
-    if isinstance(step, Product):
-        kind = "call" if isinstance(step, Convolution) else "product"
-        lines = [f"{kind} {_equation(step.equation)}"]
-        return "\n".join(lines + [f"     {_equation(e)}" for e in step.equations])
-    if isinstance(step, Call):
-        return f"call {_equation(step.equation)}"
-    if isinstance(step, Stop):
-        return f"stop {_equation(step.equation)}"
-    if isinstance(step, Indexed):
-        return f"indexed {_equation(step.equation)}"
-    if isinstance(step, Scan):
-        return f"scan {_equation(step.equation)}"
-    lines = [f"loop over {list(step.shape)}"]
-    lines += [f"     {_equation(e)}" for e in step.equations]
-    operands = " * ".join([v.name for v, _ in step.operands.values()])
-    for name, term, out in step.reductions:
-        lines.append(f"     {out.name} = {name} of {operands or term.name} over {step.reduced}")
-    return "\n".join(lines)
-
-
-def _equation(e):
-    arguments = [str(i) for i in e.ins] + [f"{k}={v!r}" for k, v in e.params.items()]
-    return f"{', '.join(v.name for v in e.outs)} = {e.prim.name}({', '.join(arguments)})"
+        return "\n".join([f"{k}: {told(step)}" for k, step in enumerate(self.steps)])
 
 
 def plan(graph, targets=(), varying=False):
@@ -132,7 +81,7 @@ def plan(graph, targets=(), varying=False):
     made = Plan(graph, targets, varying)
     for v in (*graph.inputs, *graph.constants):
         _own(made, v)
-        made.ready[v] = -1
+        made.ready[v] = GIVEN
     later = {e for chain in made.held_back.values() for e in chain}
     for e in graph.equations:
         if e not in later:
@@ -196,7 +145,7 @@ def _place(made, e):
         return _scan(made, e)
     if indexed.lowers(e):
         return _indexed(made, e)
-    if _goes_on(made, e):
+    if _takes_epilogue(made, e):
         made.waiting[out] = e
         return None
     return _call(made, e)
@@ -211,9 +160,9 @@ def _read_with(made, e):
 def _viewed(made, e, source):
     """Other strides on the same memory; a value inside a nest is written out for it."""
     ref = made.refs.get(source) or _own(made, source)
-    found, ready = view_of(e, ref), made.ready[source] | 1
+    found, ready = view_of(e, ref), past(made.ready[source])
     if e.prim is barrier:  # what begins here is computed now, not with what was before
-        ready = max(ready, 2 * len(made.steps) - 1)
+        ready = max(ready, made.done())
     if found is None and kind_of(source.element_type) is None:
         return _call(made, e)
     if found is None:
@@ -228,32 +177,32 @@ def _copied(made, e, source):
     step.equations.append(Equation(clone, [source], [copy], {}))
     step.inside.add(copy)
     made.steps.append(step)
-    return view_of(e, _own(made, copy)), 2 * len(made.steps) - 1
+    return view_of(e, _own(made, copy)), made.done()
 
 
 def _ready(made, ins):
-    return max([made.ready[i] for i in ins], default=-1)
+    return max([made.ready[i] for i in ins], default=GIVEN)
 
 
 def _elementwise(made, e, ins, shape):
     together = [*made.held_back.get(e, ()), e]
     own = {one.outs[0] for one in together}
     ins = [i for i in _read_with(made, e) if i not in own]
-    k, ready = _product_of(made, together, shape, ins), 1
+    k, when = _product_of(made, together, shape, ins), after
     if k is None:
-        k, ready = _joinable(made, shape, _ready(made, ins), ins), 0
+        k, when = _joinable(made, shape, _ready(made, ins), ins), within
     if k is None:
         made.steps.append(Fused(shape))
         k = len(made.steps) - 1
     step = made.steps[k]
     step.equations += together
     step.inside |= own
-    made.ready.update(dict.fromkeys(own, 2 * k + ready))
+    made.ready.update(dict.fromkeys(own, when(k)))
 
 
 def _product_of(made, together, shape, ins):
-    """The product whose elements these equations go on with, all else being ready before it."""
-    k = _ready(made, ins) >> 1
+    """The step of whose epilogue these equations can be, all else being ready before it."""
+    k = step_of(_ready(made, ins))
     step = made.steps[k] if k >= 0 and not made.varying else None
     if getattr(step, "out", None) is None or step.out.shape != tuple(shape):
         return None
@@ -268,7 +217,7 @@ def _product_of(made, together, shape, ins):
     if not serves or together[-1] in made.written:
         return None  # updates of large arrays are fastest from their first element to the last
     inside = {step.out, *step.inside}
-    return k if all(i in inside or made.ready[i] < 2 * k for i in ins) else None
+    return k if all(i in inside or made.ready[i] < within(k) for i in ins) else None
 
 
 def _with_tiles(made, step, together):
@@ -295,18 +244,18 @@ def _with_planes(made, step, together, ins):
 def _joinable(made, shape, at, ins):
     """The latest nest over this space that runs after all inputs are ready, or that makes them."""
     for k in range(len(made.steps) - 1, -1, -1):
-        if 2 * k < at:
+        if within(k) < at:
             return None
         step = made.steps[k]
         if isinstance(step, Fused) and step.shape == tuple(shape) and not step.operands:
-            if all(made.ready[i] != 2 * k or i in step.inside for i in ins):
+            if all(made.ready[i] != within(k) or i in step.inside for i in ins):
                 return k
     return None
 
 
 def _reduction(made, e, x):
     axes = tuple(sorted(a % len(x.shape) for a in e.params["axes"]))
-    k = made.ready[x] // 2 if made.ready[x] >= 0 and not made.ready[x] & 1 else None
+    k = step_of(made.ready[x]) if is_within(made.ready[x]) else None
     step = None if k is None else made.steps[k]
     if not isinstance(step, Fused) or x not in step.inside or step.reduced not in (None, axes):
         made.steps.append(Fused(x.shape))
@@ -317,7 +266,7 @@ def _reduction(made, e, x):
     step.reduced = axes
     step.reductions.append((REDUCTIONS[e.prim], x, e.outs[0]))
     _own(made, e.outs[0])
-    made.ready[e.outs[0]] = 2 * k + 1
+    made.ready[e.outs[0]] = after(k)
 
 
 def _product(made, e, x, y):
@@ -340,7 +289,7 @@ def _turned(made, v):
     found = Variable(f"{v.name}_turned", [v.shape[a] for a in axes], v.element_type)
     ref = made.refs[v]
     made.refs[found] = ref.with_(found.shape, [ref.strides[a] for a in axes])
-    made.ready[found] = made.ready.get(v, -1) | 1
+    made.ready[found] = past(made.ready.get(v, GIVEN))
     return found
 
 
@@ -368,11 +317,11 @@ def _multiply(made, e, x, y, out):
         made.steps.append(Product(Equation(e.prim, [x, y], [out], e.params)))
     else:
         made.steps.append(step)
-    made.ready[out] = 2 * (len(made.steps) - 1) + 1
+    made.ready[out] = made.done()
 
 
-def _goes_on(made, e):
-    """Whether it is a convolution by loops of our own, which go on with its results."""
+def _takes_epilogue(made, e):
+    """Whether it is a convolution by loops of our own, which compute an epilogue."""
     if made.varying or e.prim not in (convolution, transposed_convolution):
         return False
     x, w = e.ins[:2]
@@ -391,7 +340,7 @@ def _convolution(made, out):
     apart = biased and products.serves(e.ins[1].shape, stride, padding, groups, e.ins[2])
     made.steps.append(_bias_apart(made, e) if apart else Convolution(e))
     _own(made, made.steps[-1].out)
-    made.ready[out] = 2 * len(made.steps) - 1
+    made.ready[out] = made.done()
 
 
 def _bias_apart(made, e):
@@ -410,7 +359,7 @@ def _bias_apart(made, e):
 
 
 def _plain_call(step):
-    """A convolution with which nothing goes on."""
+    """A convolution without an epilogue is called."""
     alone = isinstance(step, Convolution) and not step.equations
     return Call(step.equation) if alone else step
 
@@ -428,14 +377,14 @@ def _scan(made, e):
         made.refs[v] = scans.laid_out(made.refs[v], e.params["axis"])
         kept.append(v)
     made.steps.append(Scan(e, kept))
-    made.ready[out] = 2 * len(made.steps) - 1
+    made.ready[out] = made.done()
 
 
 def _indexed(made, e):
     (out,) = e.outs
     made.steps.append(Indexed(Equation(e.prim, _dense_ins(made, e), e.outs, e.params)))
     _own(made, out)
-    made.ready[out] = 2 * len(made.steps) - 1
+    made.ready[out] = made.done()
 
 
 def _stop(made, e):
@@ -459,7 +408,7 @@ def _call(made, e):
             _own(made, v)
     for v in e.outs:
         _own(made, v)
-        made.ready[v] = 2 * (len(made.steps) - 1) + 1
+        made.ready[v] = made.done()
 
 
 def _write_back(made, targets):
@@ -511,29 +460,29 @@ def _bits(made, v):
     """The same memory as whole numbers: what can be copied without code for its type."""
     ref = made.refs[v].bits()
     found = Variable(f"{v.name}_bits", ref.shape, ref.dtype)
-    made.refs[found], made.ready[found] = ref, made.ready.get(v, -1)
+    made.refs[found], made.ready[found] = ref, made.ready.get(v, GIVEN)
     return found
 
 
 def _written_at_once(made, out, target, reads, alone):
-    k = made.ready.get(out, -1)
-    if k < 0 or not isinstance(made.steps[k // 2], (Fused, Product)):
+    k = step_of(made.ready.get(out, GIVEN))
+    if k < 0 or not isinstance(made.steps[k], (Fused, WithEpilogue)):
         return False
-    step, ref = made.steps[k // 2], made.refs[target]
+    step, ref = made.steps[k], made.refs[target]
     if out not in step.inside or getattr(step, "reduced", None) is not None:
         return False
-    if isinstance(step, Product) and any(
+    if isinstance(step, WithEpilogue) and any(
         made.refs[v].buffer == ref.buffer for v in step.equation.ins
     ):
         return False
-    for at, later in enumerate(made.steps[k // 2 + 1 :], k // 2 + 1):
+    for at, later in enumerate(made.steps[k + 1 :], k + 1):
         called = isinstance(later, (Call, Convolution))
         free = not called or later.equation.prim is random_draw
         if isinstance(later, Stop) or not free:
             return False  # nothing is written before all that may be an error is done
         if any(made.refs[v].buffer == ref.buffer for v in reads[at]):
             return False
-    for v in reads[k // 2]:
+    for v in reads[k]:
         own = made.refs[v]
         if own.buffer == ref.buffer and (own.strides, own.offset) != (ref.strides, ref.offset):
             return False
@@ -551,10 +500,10 @@ def _in_one_place(made):
     """What a product gives lies where its epilogue writes, if nothing else reads it."""
     read = {made.refs[o].buffer for o in made.graph.outputs if isinstance(o, Variable)}
     for step in made.steps:
-        own = {step.out} if isinstance(step, Product) else ()
+        own = {step.out} if isinstance(step, WithEpilogue) else ()
         read.update([made.refs[v].buffer for v in reads_of(step) if v not in own])
     for step in made.steps:
-        if isinstance(step, Product) and made.refs[step.out].buffer not in read:
+        if isinstance(step, WithEpilogue) and made.refs[step.out].buffer not in read:
             for v in [v for e in step.equations for v in e.outs]:
                 ref = made.refs.get(v)
                 own = ref is not None and ref.dense and made.buffers[ref.buffer][0] is v
@@ -565,23 +514,6 @@ def _in_one_place(made):
 
 def _alike(v, w):
     return v.shape == w.shape and v.element_type == w.element_type
-
-
-def reads_of(step):
-    """The variables that a step reads from memory."""
-    found = []
-    if not isinstance(step, Fused):
-        found = [i for i in step.equation.ins if isinstance(i, Variable)]
-    for e in getattr(step, "equations", ()):
-        for i in e.ins:
-            if isinstance(i, Variable) and i not in step.inside and i not in found:
-                found.append(i)
-    if not isinstance(step, Fused):
-        return found
-    for _, term, _ in step.reductions:
-        if term is not None and term not in step.inside and term not in found:
-            found.append(term)
-    return [*found, *[v for v, _ in step.operands.values()]]
 
 
 def _materialise(made):

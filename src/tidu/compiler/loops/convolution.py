@@ -15,8 +15,8 @@ from ..machine.pool import ensure
 from . import convolution_products as products
 from . import winograd
 from .convolution_code import correlate, weigh
+from .convolution_epilogues import Results
 from .convolution_plan import Plan, forward_axis, transposed_axes
-from .convolution_results import Results
 from .convolution_sizes import (
     LINE,
     SHARES,
@@ -93,7 +93,7 @@ class _Job:
             plan.y_step,
         )  # fmt: skip
 
-    def run(self, x, w, bias, y, after):
+    def run(self, x, w, bias, y, epilogue):
         """`w` is (groups, output channels, input channels, *elements of the kernel)."""
         groups, count, inner = w.shape[0], w.shape[1], w.shape[2:]
         packed = np.zeros((groups, self.blocks, *inner, self.rows), w.dtype)
@@ -109,7 +109,7 @@ class _Job:
         ensure()  # the plan may be older than this process
         self.kernel(
             y, x, packed, bias if self.biased else y, self.offsets, plan.rows_in, plan.rows_out,
-            plan.bands, room, flags, threads, *self.numbers, *after, self.units,
+            plan.bands, room, flags, threads, *self.numbers, *epilogue, self.units,
         )  # fmt: skip
 
 
@@ -182,7 +182,7 @@ def _convolve(x, w, bias, stride, before, dilation, groups, results):
         return _Job(axes, (x.shape, strides_of(x)), y.shape, strides_of(y), x.dtype, groups,
                     w.shape[1], bias is not None)  # fmt: skip
 
-    _kept(key, make).run(x, w.reshape(groups, -1, *w.shape[1:]), bias, y, results.after)
+    _kept(key, make).run(x, w.reshape(groups, -1, *w.shape[1:]), bias, y, results.epilogue)
 
 
 def input_gradient(g, w, bias, stride, padding, dilation, groups, size, results=None):
@@ -235,7 +235,7 @@ def _input_gradient(g, w, bias, stride, padding, dilation, groups, results):
         part = turned
         if any(len(p) < k for p, k in zip(places, w.shape[2:], strict=True)):
             part = turned[(slice(None),) * 3 + np.ix_(*places)]
-        job.run(g, part, bias, y, (0, 0) if strided else results.after)
+        job.run(g, part, bias, y, (0, 0) if strided else results.epilogue)
     if strided:  # each job has written some elements of each row
         results.finish()
 

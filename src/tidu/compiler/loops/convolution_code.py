@@ -8,7 +8,7 @@ pixels, and strides, padding and dilation are in the tables that say which row g
 
 from ..machine import kernels, native
 from ..machine.code import Code, Value
-from .convolution_results import THEN
+from .convolution_epilogues import EPILOGUE
 from .convolution_sizes import lanes_of
 from .pointwise import over
 from .reductions import loop
@@ -124,15 +124,15 @@ class Body:
     def release(self, flag):
         self.m.line(f"store atomic i64 0, {flag} seq_cst, align 8")
 
-    def then(self, *numbers):
+    def epilogue_of(self, *numbers):
         """Goes on with a part of the results, if there is something to be done with them."""
         m = self.m
         given = ", ".join(map(str, [self.buffers, *numbers]))
 
         def call():
-            m.line(f"call void {m.put('ptr', 1, f'inttoptr {self.after} to ptr').text}({given})")
+            m.line(f"call void {m.put('ptr', 1, f'inttoptr {self.epilogue} to ptr').text}({given})")
 
-        self.either(self.after != 0, call, lambda: None)
+        self.either(self.epilogue != 0, call, lambda: None)
 
     def accumulators(self, count):
         m = self.m
@@ -187,7 +187,7 @@ def correlate(kind, rows, vectors, biased):
     """``kernel(y, x, w, bias, offsets, rows_in, rows_out, bands, scratch, flags, *numbers)``:
     `rows` output channels and `vectors` vectors of pixels at a time."""
     b = Body(kind, ("y", "x", "w", "bias", "offsets", "rows_in", "rows_out", "bands", "scratch",
-                     "flags"), (*_SHARED, *THEN))  # fmt: skip
+                     "flags"), (*_SHARED, *EPILOGUE))  # fmt: skip
     m, width = b.m, vectors * lanes_of(kind)
 
     def unit(u, buffer):
@@ -240,7 +240,7 @@ def correlate(kind, rows, vectors, biased):
         start, last = [b.of_table(b.rows_out, row * 3 + 1)
                        for row in (numbers[4], numbers[4] + numbers[5] - 1)]  # fmt: skip
         end = last + b.of_table(b.rows_out, (numbers[4] + numbers[5]) * 3 - 1)
-        b.then(image, channel, b.number(1), start, b.number(1), b.zero, end - start)
+        b.epilogue_of(image, channel, b.number(1), start, b.number(1), b.zero, end - start)
 
     return b.build(unit)
 

@@ -45,7 +45,7 @@ def input_gradient(g, w, bias, groups, results):
 
 def _products(w, x, bias, results):
     planes, out = _planes(x, w.shape[0]), _planes(results.y, w.shape[0])
-    if bias is None and not any(results.after):
+    if bias is None and not any(results.epilogue):
         _multiply(w, planes, out)
         return
     upright = None if bias is None else bias.reshape(w.shape[0], -1, 1)

@@ -119,7 +119,7 @@ def convolve(x, w, bias, before, groups, results):
     numbers = sizes.numbers(slot, blocks, each, strides_of(y)[:3], v_row, v_step, second, m_step)
     kernel(
         y, sizes.x, _weights(w, rows, blocks), y if bias is None else bias, broken,
-        *_scratch(slot), *numbers, part, *results.after, together * ceil(blocks / part),
+        *_scratch(slot), *numbers, part, *results.epilogue, together * ceil(blocks / part),
     )  # fmt: skip
     return np.flatnonzero(broken)
 

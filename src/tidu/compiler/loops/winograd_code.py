@@ -9,7 +9,7 @@ of neighbouring tiles; `_Tiles` cuts a block into runs that fit a vector.
 
 from ..machine.code import Value
 from .convolution_code import Body, lesser, multiply_add
-from .convolution_results import AHEAD, THEN, ask_for
+from .convolution_epilogues import AHEAD, EPILOGUE, ask_for
 from .pointwise import lanes_below
 from .reductions import loop
 from .tiles import turned
@@ -222,7 +222,7 @@ def correlate(kind, rows, vectors, span, biased):
     """``kernel(y, x, w, bias, broken, blank, scratch, flags, *numbers)``: `rows` output channels
     and `vectors` vectors of tiles at a time, blocks of `span` tiles. `broken` is set for images in
     which a result is not finite."""
-    b = _Outputs(kind, ("y", "x", "w", "bias", "broken"), span, ("part", *THEN))
+    b = _Outputs(kind, ("y", "x", "w", "bias", "broken"), span, ("part", *EPILOGUE))
     b.shape, b.biased = (rows, vectors), biased
     return b.build(b.unit)
 
@@ -298,7 +298,7 @@ class _Outputs(_Winograd):
 
         loop(m, first, last, channel)
         rows = lesser(m, self.number(2), self.y_height - row * 2)
-        self.then(
+        self.epilogue_of(
             image,
             offset + first,
             last - first,

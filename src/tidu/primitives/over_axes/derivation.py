@@ -8,7 +8,6 @@ spreads by itself. Read `Derivation.back`.
 
 from functools import cached_property
 from math import nan
-from types import MappingProxyType
 
 import numpy as np
 
@@ -26,7 +25,6 @@ from .writer import Writer
 
 __all__ = ["derived"]
 
-_NOTHING = MappingProxyType({})
 _NUMBER = np.dtype(np.float64)
 _REDUCTIONS = {"sum": reduce_sum, "mean": mean, "amax": amax, "amin": amin}
 
@@ -124,9 +122,9 @@ class Derivation(of_elements.Derivation):
 
     # --- running it -----------------------------------------------------------------------------
 
-    def run(self, args, params, axes=None, defined=_NOTHING):
-        """The formula's value, of whatever transforms the arguments carry. `defined`: what is done
-        in the place of some primitives."""
+    def run(self, args, params, axes=None, defined=None):
+        """The formula's value, of whatever transforms the arguments carry. `defined`: a
+        function that gives what is done in the place of a primitive, or None."""
         shape = max([tuple(shape_of(x)) for x in args], key=len)
         if axes is None:
             axes = self.prim.axes_of(shape, params)
@@ -141,7 +139,8 @@ class Derivation(of_elements.Derivation):
             given = e.params
             if e.prim in self.reductions:
                 given = {"axes": axes, "keepdims": keepdims or e.outs[0] in self.inner}
-            values[e.outs[0]] = defined.get(e.prim, e.prim)(*ins, **given)
+            define = defined and defined(e.prim) or e.prim
+            values[e.outs[0]] = define(*ins, **given)
         return values[self.out]
 
     # --- reverse and forward --------------------------------------------------------------------

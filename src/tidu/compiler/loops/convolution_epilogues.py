@@ -1,10 +1,10 @@
 """Where a convolution writes, and what is done with a part of it as soon as that is whole: the
-elementwise equations that go on with it in a compiled program.
+elementwise equations over it in a compiled program, its epilogue.
 
-These are a function ``@then(table, image, channel, channels, first, rows, down, count)`` of a part:
-of `channels` planes, `rows` rows of `count` elements, `down` apart, from the element `first` of a
+That is ``@epilogue(table, image, channel, channels, first, rows, down, count)``, of a part: of
+`channels` planes, `rows` rows of `count` elements, `down` apart, from the element `first` of a
 plane on. The loops of a convolution call it while the part lies in a near cache; what they cannot
-tell in parts is gone through at the end (`Continued.finish`).
+tell in parts is gone through at the end (`WithEpilogue.finish`).
 """
 
 from itertools import pairwise
@@ -18,12 +18,12 @@ from .nests import SHARE, homes
 from .pointwise import lanes_below
 from .reductions import loop
 
-__all__ = ["AHEAD", "THEN", "Continued", "Results", "ask_for", "begin", "emit", "flat",
+__all__ = ["AHEAD", "EPILOGUE", "Results", "WithEpilogue", "ask_for", "begin", "emit", "flat",
            "load"]  # fmt: skip
 
 _NUMBERS = ("image", "channel", "channels", "first", "rows", "down", "count")
-_HEADER = f"define void @then(ptr %table, {', '.join([f'i64 %{name}' for name in _NUMBERS])})"
-THEN = ("after", "buffers")  # what loops are given of it: its address, and that of the table
+_HEADER = f"define void @epilogue(ptr %table, {', '.join([f'i64 %{name}' for name in _NUMBERS])})"
+EPILOGUE = ("epilogue", "buffers")  # what loops are given of it: its address, and that of the table
 
 AHEAD = 4  # channels: how early their rows are asked for
 
@@ -37,26 +37,27 @@ def ask_for(m, place, kind, vectors):
 
 
 class Results:
-    """An array (N, C, *size) that lies densely, and `after`: the numbers `THEN`."""
+    """An array (N, C, *size) that lies densely, and `epilogue`: the numbers `EPILOGUE`."""
 
     __slots__ = ("y",)
-    after = (0, 0)
+    epilogue = (0, 0)
 
     def __init__(self, y):
         self.y = y
 
     def finish(self, first=0, count=None):
-        """Go on with `count` whole images (None: all that there are) from `first` on."""
+        """The epilogue of `count` whole images (None: all that there are) from `first` on."""
 
 
-class Continued(Results):
-    """Results with which equations go on; `function` and `address` are what `load` gives."""
+class WithEpilogue(Results):
+    """Results that have an epilogue; `function` and `address` are what `load` gives."""
 
-    __slots__ = ("after", "function", "table")
+    __slots__ = ("epilogue", "function", "table")
 
     def __init__(self, y, function, address, table):
         super().__init__(y)
-        self.function, self.table, self.after = function, table, (address, table.ctypes.data)
+        self.function, self.table = function, table
+        self.epilogue = address, table.ctypes.data
 
     def finish(self, first=0, count=None):
         images, channels, *space = self.y.shape
@@ -81,14 +82,14 @@ def flat(ref, shape):
 def emit(plan, step):
     """(the text of the function, the places of its operands, the numbers that stand behind those in
     its list): the text does not depend on sizes."""
-    then = _Then(plan, step)
-    refs = [plan.refs[v] for v in then.variables]
-    numbers = [n for image, channel, _ in then.layouts for n in (image, channel)]
-    text = _through_all(then.text, then.m.module)
+    written = _Epilogue(plan, step)
+    refs = [plan.refs[v] for v in written.variables]
+    numbers = [n for image, channel, _ in written.layouts for n in (image, channel)]
+    text = _through_all(written.text, written.m.module)
     return text, [(r.buffer, r.offset) for r in refs], numbers
 
 
-class _Then(Chain):
+class _Epilogue(Chain):
     """The state of writing one. Operands that lie alike share their indices: a part may be few
     elements of many planes, for which the arithmetic of places would be most of the work."""
 
@@ -164,7 +165,7 @@ class _Then(Chain):
 
 def _through_all(text, module):
     """The whole text, with the built-in function ``entry(table, first, channels, size, chunk,
-    count)``: it goes on with `count` planes of `size` elements from plane `first` on."""
+    count)``: the epilogue of `count` planes of `size` elements from plane `first` on."""
     kinds = ["ptr", "i64", "i64", "i64", "i64"]
     m = Code()
     table, first, channels, size, _ = kernels.arguments(m, kinds)
@@ -172,7 +173,7 @@ def _through_all(text, module):
     def plane(u):
         here = first + u
         channel = m.put("i64", 1, f"srem {here}, {channels.text}")
-        m.line(f"call void @then({table}, {here / channels}, {channel}, i64 1, i64 0, i64 1, "
+        m.line(f"call void @epilogue({table}, {here / channels}, {channel}, i64 1, i64 0, i64 1, "
                f"i64 0, {size})")  # fmt: skip
 
     loop(m, Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop"), plane)
@@ -192,9 +193,9 @@ def begin(text):
 
 
 def load(text):
-    """(the function that goes through whole planes, the address of `@then`) of a text."""
+    """(the function that goes through whole planes, the address of `@epilogue`) of a text."""
     found = _LOADED.get(text)
     if found is None:
-        address, then = kernels.load(text, ["then"])
-        found = _LOADED[text] = kernels.function_at(address), then
+        address, epilogue = kernels.load(text, ["epilogue"])
+        found = _LOADED[text] = kernels.function_at(address), epilogue
     return found
