@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from tidu import primitives
+from tidu.core.modes import set_grad
 from tidu.core.primitive import Primitive
 from tidu.program.formula import apply, formula_of, name, number, parse
 from tidu.program.symbols import sympy_of
-from tidu.transforms.formulas import derivative_of, product_of
+from tidu.transforms.formulas import formulas_of
+from tidu.transforms.trace import Tracer
 
 F64 = np.dtype("float64")
 
@@ -26,7 +28,6 @@ def all_primitives():
 
 
 PARAMS = {
-    "logaddexp": {"base2": False},
     "polygamma": {"order": 1}, "leaky_relu": {"slope": 0.1},
     "softplus": {"beta": 2.0, "threshold": 20.0}, "clamp": {"low": -0.3, "high": 0.5},
     "elu": {"alpha": 1.5, "scale": 1.1, "inner": 1.2}, "hardtanh": {"low": -1.0, "high": 1.0},
@@ -87,6 +88,65 @@ def by_sympy(formula, names, point):
     if found in (True, False, sympy.true, sympy.false):
         return float(bool(found))
     return complex(sympy.N(found, 20)) if found.has(sympy.I) else float(sympy.N(found, 20))
+
+
+# --- rules as formulas: each is traced on stand-ins, like any other program ----------------------
+
+
+def derivative_of(prim, index, args, params):
+    """The local derivative of an elementwise primitive by its input `index`, as a formula; None
+    where no gradient passes.
+
+    `args` are formulas; those that are numbers count as Python numbers (x**2, not x**y).
+    """
+    return product_of(prim, index, args, params, number(1))
+
+
+def product_of(prim, index, args, params, g, specs=None):
+    """What the primitive sends to input `index` for the cotangent `g`: the vector-Jacobian product.
+
+    `specs` are (shape, NumPy dtype) of each input; scalars of float64 where none are given.
+    """
+    tracer, formulas, handles = Tracer(), [], []
+    specs = specs or [((), F64)] * len(args)
+
+    def stand_in(formula, spec):
+        formulas.append(formula)
+        return tracer.input(*spec)
+
+    for a, spec in zip(args, specs, strict=True):
+        handles.append(a.args[0] if a.is_number else stand_in(a, spec))
+    was = set_grad(False)
+    try:
+        out, cotangent = _outputs(prim, handles, args, params, g, stand_in)
+        shapes = tuple([getattr(h, "shape", ()) for h in handles])
+        edges = tuple([tracer if i == index else None for i in range(len(args))])
+        back = prim.backward(cotangent, (*handles, out, shapes), params, edges)[index]
+    finally:
+        set_grad(was)
+    if back is None:
+        return None
+    tracer.graph.outputs = [tracer.variable_of(back)]
+    return formulas_of(tracer.graph, formulas)[0]
+
+
+def _outputs(prim, handles, args, params, g, stand_in):
+    """Stand-ins for the output (outputs) and its cotangent."""
+    made = Tracer()
+    copies = [made.input(h.shape, h._value.element_type) if hasattr(h, "_value") else h
+              for h in handles]  # fmt: skip
+    out = made.process(prim, copies, params)
+    value = formula_of(prim, args, params)
+    if not isinstance(out, tuple):
+        spec = (tuple(out._value.shape), out._value.element_type)
+        return stand_in(value, spec), stand_in(g, spec)
+    specs = [(tuple(o._value.shape), o._value.element_type) for o in out]
+    outs = [stand_in(apply("index", value, number(i)), s) for i, s in enumerate(specs)]
+    seeds = [stand_in(name(f"{g.text()}_{i}"), s) for i, s in enumerate(specs)]
+    return tuple(outs), tuple(seeds)
+
+
+# --- the tests ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("key", "prim"), ALL, ids=[key for key, _ in ALL])

@@ -1,11 +1,13 @@
 """`tidu ops`: the matrix of primitives and their rules; each that is missing, with the reason."""
 
+import ast
+import inspect
 import itertools
 from importlib import import_module
 from pkgutil import iter_modules
 
 from .. import primitives
-from ..compiler.loops.elements import lowering
+from ..compiler.graphs.lowered import lowered
 from ..core.primitive import Derived, Primitive
 from .manners import fail, suggestion
 
@@ -29,7 +31,7 @@ RULES = {
     "forward": lambda prim: prim.jvp is not None,
     "batch": lambda prim: prim.batch is not None,
     "tex": lambda prim: prim.tex is not None,
-    "lower": lambda prim: lowering(prim) is not None,
+    "lower": lowered,
 }
 NO_DERIVATIVE = "its output is constant almost everywhere, or it serves rules that have their own"
 REASONS = {
@@ -37,7 +39,7 @@ REASONS = {
     "reverse": NO_DERIVATIVE,
     "forward": NO_DERIVATIVE,
     "batch": "its layout in memory is part of its meaning: each example is computed by itself",
-    "lower": "NumPy computes it inside a compiled step, where it takes most of its time anyway",
+    "lower": "a compiled step calls what eager calls: a kernel of its own, or NumPy",
 }
 
 
@@ -53,14 +55,23 @@ def _reason(prim, rule):
 
 
 def all_primitives():
-    """(module, name, primitive) of every primitive, where it is defined first."""
+    """(module, name, primitive) of every primitive, where it is defined."""
     found = {}
     for info in iter_modules(primitives.__path__):
         module = import_module(f"{primitives.__name__}.{info.name}")
-        for name, value in vars(module).items():
-            if isinstance(value, Primitive):
-                found.setdefault(id(value), (info.name, name, value))
-    return sorted(found.values(), key=lambda row: row[:2])
+        here = {name: value for name, value in vars(module).items() if isinstance(value, Primitive)}
+        for name in here.keys() - (_imported(module) if here else ()):
+            found.setdefault(id(here[name]), []).append((info.name, name, here[name]))
+    public = lambda row: (row[1].startswith("_"), *row[:2])  # the others are variables of loops
+    rows = [min(names, key=public) for names in found.values()]
+    return sorted(rows, key=lambda row: row[:2])
+
+
+def _imported(module):
+    """The names that a module has from others."""
+    nodes = ast.walk(ast.parse(inspect.getsource(module)))
+    lines = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+    return {alias.asname or alias.name for line in lines for alias in line.names}
 
 
 def main(arguments: list[str]) -> int:

@@ -11,12 +11,12 @@ from numpy import ndarray
 from ..core.handle import element_type, shape_of
 from ..core.native import NATIVE, SUM_FROM
 from ..core.primitive import Primitive
-from .base import HALVES, cast, move_batch, reshape, sum_to
+from .base import HALVES, cast, move_batch, reduce_sum, reshape, sum_to
 from .functions import rsqrt, sqrt
 from .reductions import count_of, mean
 from .sums import runs, total
 
-__all__ = ["normalize"]
+__all__ = ["normalize", "normalized"]
 
 ROWS = 1 << 11  # elements from which a compiled loop gains
 
@@ -85,6 +85,20 @@ def _normalize(x, *affine, axes, eps, centred, scaled, shifted):
     if shifted:
         y += affine[1]
     return y, unit, centre, var
+
+
+def normalized(x, *affine, axes, eps, centred, scaled, shifted):
+    """The same in primitives, which compiled programs fuse with what is around them."""
+    centre = _mean(x, axes)
+    off = x - centre if centred else x
+    var = _mean(off * off, axes)
+    unit = off * (1 / sqrt(var + eps))
+    y = unit * affine[0] if scaled else unit
+    return y + affine[-1] if shifted else y, unit, centre if centred else var * 0, var
+
+
+def _mean(x, axes):
+    return reduce_sum(x, axes=axes, keepdims=True) / (count_of(shape_of(x), axes) or np.nan)
 
 
 # --- backward -------------------------------------------------------------------------------------

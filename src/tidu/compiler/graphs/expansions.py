@@ -9,10 +9,10 @@ import math
 import numpy as np
 
 from ...core.handle import element_type, shape_of
-from ...primitives import base, contraction, losses, network, recurrent, reductions
-from ...primitives.composed import placed
-from ...primitives.functions import sqrt
-from ...primitives.normalization import normalize
+from ...primitives import base, contraction, losses, recurrent, reductions
+from ...primitives.composed import Composed, placed
+from ...primitives.normalization import normalize, normalized
+from ...primitives.over_axes.operators import OverAxes
 from ...primitives.structural import concatenate, roll, slice_
 from ...program.ir import Equation, Graph, Variable
 from ...transforms.trace import Tracer
@@ -20,21 +20,7 @@ from ..loops import indexed
 from ..loops.stops import nll, nll_back
 from ..machine.code import kind_of
 
-__all__ = ["expanded"]
-
-
-def _mean(x, *, axes, keepdims):
-    n = math.prod(shape_of(x)[a] for a in axes)
-    return base.reduce_sum(x, axes=axes, keepdims=keepdims) / (n or math.nan)
-
-
-def _normalize(x, *affine, axes, eps, centred, scaled, shifted):
-    centre = _mean(x, axes=axes, keepdims=True)
-    off = x - centre if centred else x
-    var = _mean(off * off, axes=axes, keepdims=True)
-    unit = off * (1 / sqrt(var + eps))
-    y = unit * affine[0] if scaled else unit
-    return y + affine[-1] if shifted else y, unit, centre if centred else var * 0, var
+__all__ = ["definition_of", "expanded"]
 
 
 def _matmul(x, y):
@@ -60,14 +46,14 @@ def _bytes(x):
     return base.cast(truth, to=_BYTE, origin=_BOOL)
 
 
-def _by_formula(prim):
+def _steps_of(prim):
     """A fused operator over axes as the steps of its formula."""
 
     def define(*args, **params):
         if any(kind_of(element_type(x)) is None for x in args):
             return prim(*args, **params)
         args = [_bytes(x) if element_type(x) == _BOOL else x for x in args]
-        return prim.derivation.run(args, params, defined=DEFINITIONS)
+        return prim.derivation.run(args, params, defined=definition_of)
 
     return define
 
@@ -128,20 +114,6 @@ def _gru_part(into, acts):
 
 DEFINITIONS = {
     **{
-        prim: _by_formula(prim)
-        for prim in (
-            reductions.all_,
-            reductions.any_,
-            reductions.arg_extreme,
-            reductions.mean,
-            reductions.norm2,
-            reductions.variance,
-            network.softmax,
-            network.log_softmax,
-            network.mse,
-        )
-    },
-    **{
         prim: _extreme(prim)
         for prim in (reductions.largest, reductions.smallest, reductions.amax, reductions.amin)
     },
@@ -149,14 +121,26 @@ DEFINITIONS = {
     losses.nll: nll,
     losses.nll_back: nll_back,
     roll: _roll,
-    contraction.linear_map: lambda x, w, b: contraction.linear_product.definition(x, w) + b,
-    contraction.linear_product: contraction.linear_product.definition,
-    contraction.mv: contraction.mv.definition,
+    **{
+        prim: prim.definition
+        for prim in (contraction.linear_map, contraction.linear_product, contraction.mv)
+    },
     contraction.matmul: _matmul,
-    normalize: _normalize,
+    normalize: normalized,
     recurrent.lstm_backward: _weights_apart(recurrent.lstm_backward, 3, lambda into, acts: into),
     recurrent.gru_backward: _weights_apart(recurrent.gru_backward, 2, _gru_part),
 }
+
+
+def definition_of(prim):
+    """What a composite primitive is in simpler ones, as a function; None for others. An operator
+    over axes is its formula, where that gives the value."""
+    found = DEFINITIONS.get(prim)
+    if found is None and isinstance(prim, OverAxes) and prim.valued:
+        found = DEFINITIONS[prim] = _steps_of(prim)
+    return found
+
+
 NARROW = {"float16", "bfloat16", "complex64", "complex128"}
 
 
@@ -167,11 +151,10 @@ def expanded(graph):
     renamed = {}
     for e in graph.equations:
         ins = [renamed.get(i, i) if isinstance(i, Variable) else i for i in e.ins]
-        define = DEFINITIONS.get(e.prim)
-        if define is None or _types(e) & NARROW:
+        if definition_of(e.prim) is None or _types(e) & NARROW:
             out.equations.append(Equation(e.prim, ins, e.outs, e.params))
             continue
-        for old, new in zip(e.outs, _inline(out, define, ins, e.params), strict=True):
+        for old, new in zip(e.outs, _inline(out, e.prim, ins, e.params), strict=True):
             renamed[old] = new
     out.outputs = [renamed.get(o, o) if isinstance(o, Variable) else o for o in graph.outputs]
     return out
@@ -181,11 +164,12 @@ def _types(e):
     return {v.element_type.name for v in (*e.ins, *e.outs) if isinstance(v, Variable)}
 
 
-def _inline(out, define, ins, params):
-    """The variables that hold the results of a definition written into `out`."""
+def _inline(out, prim, ins, params):
+    """The variables that hold the results of a definition written into `out`; composed operators in
+    it are written out, too."""
     tracer = Tracer()
     handles = [tracer.input(i.shape, i.element_type) if isinstance(i, Variable) else i for i in ins]
-    results = define(*handles, **params)
+    results = definition_of(prim)(*handles, **params)
     results = results if isinstance(results, tuple) else (results,)
     part = tracer.graph
     results = [tracer.variable_of(r) for r in results]
@@ -195,8 +179,11 @@ def _inline(out, define, ins, params):
         known[c] = out.variable(c.shape, c.element_type, c.constant)
         out.constants.append(known[c])
     for e in part.equations:
+        inputs = [known[i] if isinstance(i, Variable) else i for i in e.ins]
+        if isinstance(e.prim, Composed) and e.prim is not prim and definition_of(e.prim):
+            known.update(zip(e.outs, _inline(out, e.prim, inputs, e.params), strict=True))
+            continue
         for v in e.outs:
             known[v] = out.variable(v.shape, v.element_type)
-        inputs = [known[i] if isinstance(i, Variable) else i for i in e.ins]
         out.equations.append(Equation(e.prim, inputs, [known[v] for v in e.outs], e.params))
     return [known[r] for r in results]

@@ -14,14 +14,14 @@ from ..loops.layout import VIEWS, Ref, diagonal_of
 from ..machine.code import kind_of
 from .steps import GIVEN, past
 
-__all__ = ["PARTS", "moved"]
+__all__ = ["PARTS", "PLACES", "moved"]
 
 PARTS = {structural.split: structural.spans, structural.unbind: structural.rows}  # indices of them
 _slice = VIEWS[structural.slice_]
 
 
 def moved(made, e, own, copy):
-    place = _PLACES.get(e.prim)
+    place = PLACES.get(e.prim)
     types = {v.element_type for v in (*e.ins, *e.outs) if isinstance(v, Variable)}
     if place is None or len(types) != 1 or not all(isinstance(i, Variable) for i in e.ins):
         return False
@@ -100,7 +100,7 @@ def _overwritten(made, e, own, copy):
     made.ready[out] = made.done()
 
 
-_PLACES: dict = {
+PLACES: dict = {
     views.view_scatter: _overwritten,
     **{prim: _parts(indices) for prim, indices in PARTS.items()},
     structural.concatenate: _joined,

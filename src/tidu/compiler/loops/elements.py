@@ -234,7 +234,7 @@ ELEMENTS = {
 }  # fmt: skip
 
 
-def _by_formula(prim):
+def _of_steps(prim):
     """The steps of a fused operator's formula, one after the other."""
 
     def lower(m, *args, **params):
@@ -259,7 +259,7 @@ def lowering(prim):
     of_elements = isinstance(prim, Fused) and prim.kind == "elementwise" and prim.computed
     if found is None and of_elements:
         if all(lowering(e.prim) and _always(e) for e in prim.derivation.steps):
-            found = ELEMENTS[prim] = _by_formula(prim)
+            found = ELEMENTS[prim] = _of_steps(prim)
     return found
 
 

@@ -13,7 +13,7 @@ from .layout import Ref
 from .nests import Nest, Place, Writer
 from .reductions import loop
 
-__all__ = ["emit", "laid_out", "lowers", "room"]
+__all__ = ["BODIES", "emit", "laid_out", "lowers", "room"]
 
 MOST = 3  # directions of a product's derivative: the numbers carried double with each
 
@@ -22,7 +22,7 @@ def lowers(e):
     types = {v.element_type for v in (*e.ins, *e.outs[:1]) if isinstance(v, Variable)}
     if e.prim is reductions.running_place:
         types.discard(e.outs[0].element_type)
-    if e.prim not in _BODIES or len(types) > 1 or not all(isinstance(i, Variable) for i in e.ins):
+    if e.prim not in BODIES or len(types) > 1 or not all(isinstance(i, Variable) for i in e.ins):
         return False
     kind = kind_of(e.ins[0].element_type)
     if e.prim is products.other_products:
@@ -52,7 +52,7 @@ def emit(plan, step):
     writes = {k: place(v) for k, v in enumerate([*step.kept, out])}
     axis = e.params["axis"] % len(out.shape)
     writer = _Writer(Nest(out.shape, reads, None, writes, [], (axis,), plan.varying))
-    writer.body = lambda along: _BODIES[e.prim](along, e)
+    writer.body = lambda along: BODIES[e.prim](along, e)
     return writer.write()
 
 
@@ -188,7 +188,7 @@ def _other_products(along, e):
     along.backwards(back)
 
 
-_BODIES = {
+BODIES = {
     reductions.cumsum: _running(0, lambda total, x: total + x),
     reductions.multiply_scan: _running(1, lambda total, x: total * x),
     reductions.running_place: _running_place,

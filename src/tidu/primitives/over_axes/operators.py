@@ -32,6 +32,12 @@ class OverAxes(Primitive):
     __slots__ = ("computed", "derivation", "fast", "formula", "params", "saves", "tangents")
     element_type, inverse = np.float64, False
 
+    @property
+    def valued(self):
+        """Whether the formula gives the value, for each choice of params if they choose it; else it
+        reads the value, for the rules."""
+        return self.computed or callable(self.formula)
+
     @unheard
     def __getattr__(self, name):
         if name == "derivation":
@@ -105,7 +111,7 @@ class Place(OverAxes, Fused):
 
     @property
     def told(self):
-        return self.formula(*[True for _ in self.params])
+        return self.formula(**dict.fromkeys(self.params, True))
 
 
 class Whole(OverAxes, Fused):
