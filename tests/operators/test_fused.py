@@ -237,6 +237,14 @@ def test_the_value_is_what_the_formula_says():
     assert prim.vjp["x"] and prim.rules and prim.vjp["x"].text.endswith("return t\n")
 
 
+def test_two_quotients_by_the_same():
+    """Each could be written with the other, again and again."""
+    prim = fused("both", "x / z * y + y / z", inputs=("x", "y", "z"))
+    x, y, z = np.float64(2), np.float64(3), np.float64(4)
+    sent = [rule(np.float64(1), (x, y, z, None, None), {}) for rule in prim.rules]
+    np.testing.assert_allclose(sent, [y / z, (x + 1) / z, -(x * y + y) / z**2], rtol=1e-15)
+
+
 def test_rules_divide_by_zero_without_a_word():
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -54,3 +54,26 @@ def test_a_slope_that_is_zero_at_zero_is_so_for_its_cotangent(name):
     (first,) = tidu.autograd.grad(function(x), x, g, create_graph=True)
     (found,) = tidu.autograd.grad(first.sum(), g)
     assert first[0] == found[0] == 0 and found[1] == first[1] < 0
+
+
+@pytest.mark.parametrize("name", ["svdvals", "pinv", "cond", "matrix_norm", "det"])
+def test_matrices_with_infinities_come_to_an_end(name):
+    """LAPACK's search for singular values has none there; the other matrices are not touched."""
+    words = ("nuc",) if name == "matrix_norm" else ()
+    x = tidu.eye(3, dtype=tidu.float64).repeat(2, 1, 1)
+    x[0, 0, 1] = np.inf
+    x.requires_grad_()
+    found = getattr(tidu.linalg, name)(x, *words)
+    found.sum().backward()
+    assert name == "det" or found[0].isnan().all()
+    assert x.grad[0].isnan().any() and x.grad[1].isfinite().all()
+    kept = getattr(tidu.linalg, name)(x[1:], *words)
+    np.testing.assert_array_equal(found[1:].detach().numpy(), kept.detach().numpy())
+
+
+def test_a_nan_is_an_error_of_svd_and_goes_on_in_the_gradient_of_det():
+    x = tidu.eye(3, dtype=tidu.float64)
+    x[0, 1] = np.nan
+    with pytest.raises(tidu.linalg.LinAlgError, match="contained non-finite values"):
+        tidu.linalg.svd(x)
+    assert tidu.func.grad(tidu.linalg.det)(x).isnan().all()

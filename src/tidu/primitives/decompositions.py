@@ -27,6 +27,7 @@ from .matrices import (
     row_like,
     same_shape,
     scaled_columns,
+    singular_values,
     triangle,
 )
 from .matrix_exponential import exponential
@@ -163,17 +164,6 @@ eig = by_columns(
 # --- singular values ----------------------------------------------------------------------------
 
 
-def _svd(x):
-    try:
-        u, s, vh = np.linalg.svd(x, full_matrices=False)
-    except np.linalg.LinAlgError:
-        raise LinAlgError(
-            "linalg.svd: The algorithm failed to converge because the input matrix contained "
-            "non-finite values."
-        ) from None
-    return u, s, vh
-
-
 def _skew(x):
     return x - hermitian(x)
 
@@ -236,7 +226,7 @@ def _off(x):
 
 svd = by_columns(
     "linalg_svd",
-    _svd,
+    singular_values,
     ("x",),
     places=(0, 2),
     pullback=_svd_back,
@@ -305,7 +295,7 @@ def _pinv(x, *, rtol, atol, symmetric):
         below = np.tril(x, -1)
         diagonal = np.diagonal(x, 0, -2, -1).real[..., None] * np.eye(x.shape[-1], dtype=x.dtype)
         x = below + below.conj().swapaxes(-1, -2) + diagonal
-    u, s, vh = np.linalg.svd(x, full_matrices=False)
+    u, s, vh = singular_values(x, strict=not symmetric)
     least = np.maximum(rtol * s.max(-1, keepdims=True, initial=0), atol)
     with np.errstate(divide="ignore"):
         inverse = np.where(s > least, 1 / s, 0).astype(s.dtype)

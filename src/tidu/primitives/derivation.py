@@ -22,8 +22,9 @@ from . import arithmetic as a
 from . import comparison as c
 from . import functions as f
 from . import simpler
-from .simpler import SIMPLER, ZERO, Symbol, is_number, made_by
+from .simpler import REWRITES, WHOLE
 from .structural import detach
+from .symbols import ZERO, Purpose, Symbol, is_number, made_by
 
 __all__ = ["Derivation", "derived"]
 
@@ -68,14 +69,13 @@ class Recorder(Reading):
 
     def __init__(self):
         self.steps, self.known, self.out = [], {}, None
-        self.shown = {}  # {a step: what it is in terms of the value that a rule may read}
-        self.deriving = self.inverse = False  # what is recorded: a derivative, of an inverse
+        self.purpose = Purpose()
 
     def symbol(self, name, kind=_WIDE, step=None, moved=False):
         return Symbol(name, kind, step, moved, len(self.steps))
 
     def handle(self, symbol):
-        symbol = self.shown.get(symbol, symbol) if isinstance(symbol, Symbol) else symbol
+        symbol = self.shown(symbol) if isinstance(symbol, Symbol) else symbol
         return wrap(_Value(symbol, self)) if isinstance(symbol, Symbol) else symbol
 
     def process(self, prim, args, params):
@@ -92,10 +92,14 @@ class Recorder(Reading):
             return prim.eval(*map(np.float64, ins)).item()
         if prim is a.mul and (is_number(ins[0]) or getattr(ins[1], "moved", False)):
             ins = ins[::-1]  # what is moved stands first, numbers last
-        shorten = SIMPLER.get(prim)
-        found = shorten(self, *ins) if shorten is not None else None
-        if found is not None:
-            return found
+        for rewrite in REWRITES.get(prim, ()):
+            found = rewrite(self, *ins)
+            if found is not None:
+                return found
+        return self.recorded(prim, ins, params)
+
+    def recorded(self, prim, ins, params=None):
+        """The symbol of just this step."""
         params = params or {}
         key = _key(prim, ins, params)
         if key not in self.known and prim in (a.mul, a.add):
@@ -108,18 +112,22 @@ class Recorder(Reading):
             self.known[key] = out
             made.outs.append(out)
             self.steps.append(made)
-        return self.shown.get(self.known[key], self.known[key])
+        return self.shown(self.known[key])
+
+    def shown(self, symbol):
+        """What a step is in terms of the value, if that tells it."""
+        return self.purpose.shown.get(symbol, symbol)
 
     def found(self, prim, *ins):
         """The symbol of prim(*ins), if it is known."""
         known = self.known.get(_key(prim, ins, {}))
-        return self.shown.get(known, known)
+        return self.shown(known)
 
     def divided_by(self, y):
         """1 / y, where that is the formula's value."""
         made = getattr(self.out, "step", None)
         inverse = made is not None and made.prim is a.div and made.ins[0] == 1
-        return self.shown.get(self.out) if inverse and made.ins[1] is y else None
+        return self.purpose.shown.get(self.out) if inverse and made.ins[1] is y else None
 
 
 def _key(prim, ins, params):
@@ -194,23 +202,24 @@ class Derivation:
             was = set_grad(False)
             try:
                 back = self._of_input(name, t, saves, given)
-                back = simpler.joined(recorder, simpler.settled(recorder, back))
+                for rewrite in WHOLE:
+                    back = rewrite(recorder, back)
             finally:
                 set_grad(was)
-                recorder.shown, recorder.deriving, recorder.inverse = {}, False, False
+                recorder.purpose = Purpose()
         return Writer({t: "t", **given}).function(back, ["t", *given.values()], whole)
 
     def _of_input(self, name, t, saves, given):
         """What the formula sends to an input. `given` are the symbols that the rule reads."""
         recorder = self.recorder
-        recorder.shown, recorder.deriving = dict(self.equal), True
+        recorder.purpose = Purpose(self.equal, deriving=True, inverse=self.prim.inverse)
+        shown = recorder.purpose.shown
         if self.prim.inverse:  # the formula's value is the input
-            recorder.shown |= simpler.from_value(recorder, self.names[name])
-            recorder.inverse = True
+            shown |= simpler.from_value(recorder, self.names[name])
             return simpler.of_inverse(recorder, t, self._back(t)[self.names["out"]])
         if "out" in saves:
             out = recorder.symbol("out")
-            recorder.shown |= simpler.from_value(recorder, out)
+            shown |= simpler.from_value(recorder, out)
             given[out] = "out"
         return self._back(t).get(self.names[name], ZERO)
 
@@ -245,17 +254,18 @@ class Derivation:
 class Derivations:
     """Those of a formula that depends on the params, each made when it is first asked for."""
 
-    def __init__(self, prim):
-        self.prim, self.made = prim, {}
+    def __init__(self, prim, kind):
+        self.prim, self.kind, self.made = prim, kind, {}
 
     def of(self, params):
-        formula = self.prim.formula(**params)
+        """The derivation for the params of a call, of which the formula takes its own."""
+        formula = self.prim.formula(**{name: params[name] for name in self.prim.params})
         if formula not in self.made:
-            self.made[formula] = Derivation(self.prim, formula)
+            self.made[formula] = self.kind(self.prim, formula)
         return self.made[formula]
 
-    def run(self, args, params):
-        return self.of(params).run(args, params)
+    def run(self, args, params, **options):
+        return self.of(params).run(args, params, **options)
 
     def value(self, *args, **params):
         return self.of(params).value(*args, **params)
@@ -274,9 +284,9 @@ class Derivations:
         return eval(f"lambda {names}: chosen({given})({names})", {"chosen": chosen})
 
 
-def derived(prim):
-    """What has the rules of a fused operator."""
-    return Derivations(prim) if callable(prim.formula) else Derivation(prim, prim.formula)
+def derived(prim, kind=Derivation):
+    """What has the rules of a fused operator: of this kind, one or one for each formula."""
+    return Derivations(prim, kind) if callable(prim.formula) else kind(prim, prim.formula)
 
 
 class Writer:

@@ -4,6 +4,7 @@ from functools import wraps
 
 import numpy as np
 
+from ..base.errors import LinAlgError
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
 from .arithmetic import select, zeros_like
@@ -25,6 +26,7 @@ __all__ = [
     "row_like",
     "same_shape",
     "scaled_columns",
+    "singular_values",
     "triangle",
 ]
 
@@ -130,3 +132,20 @@ def over_real(x, real):
     """A matrix over a real one of its shape."""
     to = element_type(x)
     return x / (real if element_type(real) == to else cast(real, to=to, origin=element_type(real)))
+
+
+def singular_values(x, *, full=False, strict=True):
+    """NumPy's decomposition u, s, vh of each matrix. LAPACK does not come to an end where entries
+    are infinite: there all is NaN, as in PyTorch. NaNs are an error, or give NaN (not `strict`)."""
+    finite = np.isfinite(x).all((-2, -1))
+    if finite.all():
+        return tuple(np.linalg.svd(x, full_matrices=full))
+    if strict and np.isnan(x).any():
+        raise LinAlgError(
+            "linalg.svd: The algorithm failed to converge because the input matrix contained "
+            "non-finite values."
+        )
+    found = np.linalg.svd(np.where(finite[..., None, None], x, 0), full_matrices=full)
+    u, s, vh = [part.copy() for part in found]
+    u[~finite], s[~finite], vh[~finite] = np.nan, np.nan, np.nan
+    return u, s, vh

@@ -1,51 +1,23 @@
-"""Steps of a derivative in fewer ones: what `derivation.py` asks before it records a step.
+"""Steps of a derivative, made fewer: what `derivation.py` asks before it records a step.
 
-Each function here takes the operands of a step and gives a symbol that is known already or takes
-fewer steps, or None. A choice with zero on one side (`masked`) goes outwards, so that no product of
-an infinity with a zero is left behind it. Nothing is done to the formula's own value but to leave
-out what changes no digit: products and quotients are cancelled in derivatives alone.
+Each rewrite takes the operands of a step and gives a symbol that is known already or takes fewer
+steps, or None; its docstring has examples, which a test holds it to, where t is the cotangent.
+`REWRITES` has them in the order in which they are tried, on which the result depends. A choice with
+zero on one side goes outwards, so that no product of an infinity with a zero is left behind it.
 """
 
 import math
+from functools import wraps
 
 import numpy as np
 
-from ..program.ir import Variable
 from . import arithmetic as a
 from . import comparison as c
 from . import functions as f
 from .orders import excludes, says_equal
+from .symbols import ZERO, Symbol, holds, is_number, made_by
 
-__all__ = ["SIMPLER", "Symbol", "ZERO", "equal_steps", "from_value", "is_number", "joined",
-           "made_by", "of_inverse", "settled", "square_of"]  # fmt: skip
-
-
-class Symbol(Variable):
-    """The result of `step` (None: an input), the `place`th of all. `moved`: whether it depends on
-    the cotangent."""
-
-    __slots__ = ("moved", "place", "step")
-
-    def __init__(self, name, element_type, step=None, moved=False, place=-1):
-        super().__init__(name, (), element_type)
-        self.step, self.moved, self.place = step, moved, place
-
-
-ZERO = Symbol("0", np.dtype(np.float64), moved=True)
-
-
-def made_by(x, prim):
-    """The operands of x, if that is a step of `prim`."""
-    made = x.step if isinstance(x, Symbol) else None
-    return made.ins if made is not None and made.prim is prim else None
-
-
-def _is(x, value):
-    return not isinstance(x, Symbol) and x == value
-
-
-def is_number(x):
-    return not isinstance(x, Symbol)
+__all__ = ["REWRITES", "WHOLE", "equal_steps", "from_value", "of_inverse", "square_of"]
 
 
 def _undefined(x):
@@ -65,58 +37,213 @@ def _outwards(recorder, x, change):
     return recorder.step(a.select, [condition, *sides])
 
 
-def _neg(recorder, x):
-    if not isinstance(x, Symbol):
-        return -x
-    again = made_by(x, a.neg)
-    return again[0] if again else _outwards(recorder, x, lambda side: recorder.step(a.neg, [side]))
+def _derivative(rewrite):
+    """A rewrite that may change digits, or what is undefined: done to derivatives alone."""
+
+    @wraps(rewrite)
+    def done(recorder, *operands):
+        return rewrite(recorder, *operands) if recorder.purpose.deriving else None
+
+    return done
 
 
-def _mul(recorder, x, y):
-    if _is(y, 1):
-        return x
-    if recorder.deriving and _undefined(y):
-        return _outwards(recorder, x, lambda side: y) or y
+# --- products and quotients -----------------------------------------------------------------------
+
+
+def by_one(recorder, x, y):
+    """`x * 1` -> `x`; `x / 1` -> `x`"""
+    return x if holds(y, 1) else None
+
+
+@_derivative
+def undefined(recorder, x, y):
+    """`t * nan` -> `nan`; `t / nan` -> `nan`"""
+    return (_outwards(recorder, x, lambda side: y) or y) if _undefined(y) else None
+
+
+def sign_of_product(recorder, x, y):
+    """`-x * y` -> `-(x * y)`; `x * -y` -> `-(x * y)`"""
     for one, other in ((x, y), (y, x)):
         if made_by(one, a.neg):
             return recorder.step(a.neg, [recorder.step(a.mul, [made_by(one, a.neg)[0], other])])
-    if recorder.deriving and (found := _cancelled(recorder, x, y)) is not None:
-        return found
+    return None
+
+
+def sign_of_quotient(recorder, x, y):
+    """`-x / y` -> `-(x / y)`; `x / -y` -> `-(x / y)`"""
+    for one, k in ((x, 0), (y, 1)):
+        if made_by(one, a.neg):
+            parts = [x, y]
+            parts[k] = made_by(one, a.neg)[0]
+            return recorder.step(a.neg, [recorder.step(a.div, parts)])
+    return None
+
+
+@_derivative
+def times_divisor(recorder, x, y):
+    """`x / y * y` -> `x`"""
+    over = made_by(x, a.div)
+    return over[0] if over is not None and over[1] is y else None
+
+
+@_derivative
+def times_multiple(recorder, x, y):
+    """`x / y * (y * z)` -> `x * z`"""
+    over = made_by(x, a.div)
+    rest = None if over is None else _without(recorder, y, over[1])
+    return None if rest is None else recorder.step(a.mul, [over[0], rest])
+
+
+@_derivative
+def times_number_of_divisor(recorder, x, y):
+    """`x / (z * 2) * 2` -> `x / z`"""
+    over = made_by(x, a.div)
+    divisor = made_by(over[1], a.mul) if over is not None and is_number(y) else None
+    if divisor is None or not holds(divisor[1], y):
+        return None
+    return recorder.step(a.div, [over[0], divisor[0]])
+
+
+@_derivative
+def times_factor_of_divisor(recorder, x, y):
+    """`x / 6 * 2` -> `x / 3.0`"""
+    over = made_by(x, a.div)
+    if over is None or not (is_number(over[1]) and is_number(y) and over[1] % y == 0):
+        return None
+    return recorder.step(a.div, [over[0], over[1] / y])
+
+
+@_derivative
+def cotangent_before_quotient(recorder, x, y):
+    """`t / x * y` -> `t * (y / x)`; `t / 4 * 3` -> `t * 0.75`"""
+    over = made_by(x, a.div)
+    if over is None or not x.moved:
+        return None
+    if not is_number(y):
+        return recorder.step(a.mul, [over[0], recorder.step(a.div, [y, over[1]])])
+    return recorder.step(a.mul, [over[0], y / over[1]]) if is_number(over[1]) else None
+
+
+@_derivative
+def known_quotient(recorder, x, y):
+    """`x / z * y` -> `x * (y / z)`, where `y / z` is known: the older of both quotients stays."""
+    over = made_by(x, a.div)
+    ratio = None if over is None else recorder.found(a.div, y, over[1])
+    older = ratio is not None and ratio.place < x.place
+    return recorder.step(a.mul, [over[0], ratio]) if older else None
+
+
+def _turned(rewrite):
+    """The same for the second factor, unless the first has the cotangent."""
+
+    @wraps(rewrite)
+    def done(recorder, x, y):
+        return None if getattr(x, "moved", False) else rewrite(recorder, y, x)
+
+    done.__name__ = f"{rewrite.__name__}, turned"
+    return done
+
+
+@_derivative
+def opposite_powers(recorder, x, y):
+    """`exp(x) * exp(-x)` -> `1`; `exp(x) * (exp(-x) * y)` -> `y`"""
+    other = made_by(y, a.mul)
+    if not _opposite(made_by(x, f.exp), made_by(other[0] if other else y, f.exp)):
+        return None
+    return other[1] if other else 1
+
+
+def factors_together(recorder, x, y):
+    """`t * x * y` -> `t * (x * y)`; `x * 2 * 3` -> `x * 6.0`"""
     product = made_by(x, a.mul)
-    if product is not None and (x.moved or is_number(y) and is_number(product[1])):
-        return recorder.step(a.mul, [product[0], recorder.step(a.mul, [product[1], y])])
+    if product is None or not (x.moved or is_number(y) and is_number(product[1])):
+        return None
+    return recorder.step(a.mul, [product[0], recorder.step(a.mul, [product[1], y])])
+
+
+def product_within_choice(recorder, x, y):
+    """`(t if x < y else 0) * z` -> `t * z if x < y else 0`"""
     return _outwards(recorder, x, lambda side: recorder.step(a.mul, [side, y]))
 
 
-def _cancelled(recorder, x, y):
-    """x · y where one is a quotient or exp(z) and the other has its reverse."""
-    found = _product_with_quotient(recorder, x, y)
-    if found is None and not getattr(x, "moved", False):
-        found = _product_with_quotient(recorder, y, x)
-    other = made_by(y, a.mul)
-    if found is None and _opposite(made_by(x, f.exp), made_by(other[0] if other else y, f.exp)):
-        found = other[1] if other else 1
-    return found
+@_derivative
+def by_itself(recorder, x, y):
+    """`x / x` -> `1`"""
+    return 1 if x is y else None
 
 
-def _product_with_quotient(recorder, x, y):
-    """x · y where x is a quotient."""
+@_derivative
+def product_by_factor(recorder, x, y):
+    """`x * y / y` -> `x`"""
+    return _without(recorder, x, y)
+
+
+@_derivative
+def quotient_by_factor(recorder, x, y):
+    """`x * y / z / y` -> `x / z`"""
     over = made_by(x, a.div)
-    if over is None:
+    rest = None if over is None else _without(recorder, over[0], y)
+    return None if rest is None else recorder.step(a.div, [rest, over[1]])
+
+
+@_derivative
+def by_root(recorder, x, y):
+    """`t / sqrt(x)` -> `t * rsqrt(x)`"""
+    if not (getattr(x, "moved", False) and made_by(y, f.sqrt)):
         return None
-    if over[1] is y or (rest := _without(recorder, y, over[1])) is not None:
-        return over[0] if over[1] is y else recorder.step(a.mul, [over[0], rest])
-    divisor = made_by(over[1], a.mul)
-    if is_number(y) and divisor is not None and _is(divisor[1], y):
-        return recorder.step(a.div, [over[0], divisor[0]])
-    if is_number(over[1]) and is_number(y) and over[1] % y == 0:
-        return recorder.step(a.div, [over[0], over[1] / y])
-    if x.moved and not is_number(y):
-        return recorder.step(a.mul, [over[0], recorder.step(a.div, [y, over[1]])])
-    if x.moved and is_number(over[1]):
-        return recorder.step(a.mul, [over[0], y / over[1]])
-    ratio = recorder.found(a.div, y, over[1])
-    return ratio and recorder.step(a.mul, [over[0], ratio])
+    return recorder.step(a.mul, [x, recorder.step(f.rsqrt, made_by(y, f.sqrt))])
+
+
+@_derivative
+def by_power(recorder, x, y):
+    """`t / exp(-x)` -> `t * exp(x)`; `t / (exp(-x) * 4)` -> `t * (exp(x) * 0.25)`"""
+    if (power := _power_in(y)) is None:
+        return None
+    exponent, number = power
+    turned = recorder.step(f.exp, [recorder.step(a.neg, [exponent])])
+    return recorder.step(a.mul, [x, recorder.step(a.mul, [turned, 1 / number])])
+
+
+def divisors_together(recorder, x, y):
+    """`x / 2 / y` -> `x / (y * 2)`"""
+    over = made_by(x, a.div)
+    if over is None or not is_number(over[1]) or is_number(y):
+        return None
+    return recorder.step(a.div, [over[0], recorder.step(a.mul, [y, over[1]])])
+
+
+def quotient_of_last_factor(recorder, x, y):
+    """`t * x / y` -> `t * (x / y)`; `x * 3 / 4` -> `x * 0.75`"""
+    product = made_by(x, a.mul)
+    if product is None or not (x.moved or is_number(y) and _scaled(product)):
+        return None
+    return recorder.step(a.mul, [product[0], recorder.step(a.div, [product[1], y])])
+
+
+def by_what_the_value_inverts(recorder, x, y):
+    """`x / y` -> `x * out`, where `out = 1 / y`; `x / (y * 4)` -> `x * (out * 0.25)`, where
+    `out = 1 / y`"""
+    inverse = recorder.divided_by(y)
+    if inverse is not None and not holds(x, 1):
+        return recorder.step(a.mul, [x, inverse])
+    twice = made_by(y, a.mul)
+    if twice is not None and is_number(twice[1]) and recorder.divided_by(twice[0]):
+        part = recorder.step(a.mul, [recorder.divided_by(twice[0]), 1 / twice[1]])
+        return recorder.step(a.mul, [x, part])
+    return None
+
+
+def quotient_within_choice(recorder, x, y):
+    """`(t if x < y else 0) / z` -> `t / z if x < y else 0`"""
+    return _outwards(recorder, x, lambda side: recorder.step(a.div, [side, y]))
+
+
+def reciprocal(recorder, x):
+    """`reciprocal(x)` -> `1 / x`"""
+    return recorder.step(a.div, [1, x])
+
+
+# --- what products and quotients are made of ------------------------------------------------------
 
 
 def _without(recorder, x, factor):
@@ -146,46 +273,6 @@ def square_of(root):
     return float(whole) if math.sqrt(whole) == root else root * root
 
 
-def _div(recorder, x, y):
-    if _is(y, 1):
-        return x
-    if recorder.deriving and _undefined(y):
-        return _outwards(recorder, x, lambda side: y) or y
-    for one, k in ((x, 0), (y, 1)):
-        if made_by(one, a.neg):
-            parts = [x, y]
-            parts[k] = made_by(one, a.neg)[0]
-            return recorder.step(a.neg, [recorder.step(a.div, parts)])
-    if recorder.deriving and (found := _shortened(recorder, x, y)) is not None:
-        return found
-    over, product = made_by(x, a.div), made_by(x, a.mul)
-    if over is not None and is_number(over[1]) and not is_number(y):
-        return recorder.step(a.div, [over[0], recorder.step(a.mul, [y, over[1]])])
-    if product is not None and (x.moved or is_number(y) and _scaled(product)):
-        return recorder.step(a.mul, [product[0], recorder.step(a.div, [product[1], y])])
-    return _inverted(recorder, x, y) or _outwards(
-        recorder, x, lambda side: recorder.step(a.div, [side, y])
-    )
-
-
-def _shortened(recorder, x, y):
-    """x / y without what both have, or as a product with a known 1 / y."""
-    if x is y:
-        return 1
-    if (rest := _without(recorder, x, y)) is not None:
-        return rest
-    over = made_by(x, a.div)
-    if over is not None and (rest := _without(recorder, over[0], y)) is not None:
-        return recorder.step(a.div, [rest, over[1]])
-    if getattr(x, "moved", False) and made_by(y, f.sqrt):
-        return recorder.step(a.mul, [x, recorder.step(f.rsqrt, made_by(y, f.sqrt))])
-    if (power := _power_in(y)) is not None:
-        exponent, number = power
-        turned = recorder.step(f.exp, [recorder.step(a.neg, [exponent])])
-        return recorder.step(a.mul, [x, recorder.step(a.mul, [turned, 1 / number])])
-    return None
-
-
 def _power_in(x):
     """(exponent, number) of exp(-y) · number: a quotient by that is a product with exp(y)."""
     product = made_by(x, a.mul)
@@ -201,33 +288,49 @@ def _scaled(product):
     return is_number(product[1]) or inner is not None and is_number(inner[1])
 
 
-def _inverted(recorder, x, y):
-    """x / y as a product with 1 / y, where that is the formula's value."""
-    inverse = recorder.divided_by(y)
-    if inverse is not None and not _is(x, 1):
-        return recorder.step(a.mul, [x, inverse])
-    twice = made_by(y, a.mul)
-    if twice is not None and is_number(twice[1]) and recorder.divided_by(twice[0]):
-        part = recorder.step(a.mul, [recorder.divided_by(twice[0]), 1 / twice[1]])
-        return recorder.step(a.mul, [x, part])
-    return None
+# --- sums and differences -------------------------------------------------------------------------
 
 
-def _add(recorder, x, y):
-    if x is ZERO or y is ZERO:
-        return y if x is ZERO else x
-    if x is y:
-        return recorder.step(a.mul, [x, 2])
-    if not (getattr(x, "moved", False) and getattr(y, "moved", False)):
-        return None
+def twice_negative(recorder, x):
+    """`-(-x)` -> `x`"""
+    again = made_by(x, a.neg)
+    return again[0] if again else None
+
+
+def sign_within_choice(recorder, x):
+    """`-(t if x < y else 0)` -> `-t if x < y else 0`"""
+    return _outwards(recorder, x, lambda side: recorder.step(a.neg, [side]))
+
+
+def plus_zero(recorder, x, y):
+    """`t + 0` -> `t`; `0 + t` -> `t`"""
+    return (y if x is ZERO else x) if x is ZERO or y is ZERO else None
+
+
+def twice(recorder, x, y):
+    """`x + x` -> `x * 2`"""
+    return recorder.step(a.mul, [x, 2]) if x is y else None
+
+
+def _both_moved(x, y):
+    return getattr(x, "moved", False) and getattr(y, "moved", False)
+
+
+def sum_within_choice(recorder, x, y):
+    """`(t if x < y else 0) + (t * z if x < y else 0)` -> `t + t * z if x < y else 0`"""
     first, second = made_by(x, a.select), made_by(y, a.select)
-    if first and second and first[0] is second[0]:
-        sides = [recorder.step(a.add, pair) for pair in zip(first[1:], second[1:], strict=True)]
-        return recorder.step(a.select, [first[0], *sides])
-    (base, one), (same, other) = _split(recorder, x), _split(recorder, y)
-    if base is not same:
+    if not (_both_moved(x, y) and first and second and first[0] is second[0]):
         return None
-    return recorder.step(a.mul, [base, _sum(recorder, one, other)])
+    sides = [recorder.step(a.add, pair) for pair in zip(first[1:], second[1:], strict=True)]
+    return recorder.step(a.select, [first[0], *sides])
+
+
+def cotangent_taken_out(recorder, x, y):
+    """`t * x + t * y` -> `t * (x + y)`; `t / x + -t` -> `t * (1 / x - 1.0)`"""
+    if not _both_moved(x, y):
+        return None
+    (base, one), (same, other) = _split(recorder, x), _split(recorder, y)
+    return recorder.step(a.mul, [base, _sum(recorder, one, other)]) if base is same else None
 
 
 def _split(recorder, x):
@@ -285,27 +388,54 @@ def _factors(x):
 def _product(recorder, factors):
     out = 1
     for factor in factors:
-        out = factor if _is(out, 1) else recorder.step(a.mul, [out, factor])
+        out = factor if holds(out, 1) else recorder.step(a.mul, [out, factor])
     return out
 
 
-def _sub(recorder, x, y):
+def less_is_plus_negative(recorder, x, y):
+    """`t - x` -> `t + -x`; `x - t` -> `x + -t`"""
     if isinstance(x, Symbol) and x.moved or isinstance(y, Symbol) and y.moved:
         return recorder.step(a.add, [x, recorder.step(a.neg, [y])])
+    return None
+
+
+def rest_of_rest(recorder, x, y):
+    """`1 - (1 - x)` -> `x`"""
     less = made_by(y, a.sub)
-    return less[1] if less is not None and _is(x, 1) and _is(less[0], 1) else None
+    return less[1] if less is not None and holds(x, 1) and holds(less[0], 1) else None
 
 
-def _select(recorder, condition, x, y):
-    if x is y:
-        return x
+def operands_in_order(recorder, x, y):
+    """`rsub(x, y)` -> `y - x`"""
+    return recorder.step(a.sub, [y, x])
+
+
+def zeros_of_cotangent(recorder, x):
+    """`zeros_like(t)` -> `0`"""
+    return ZERO if x.moved else None
+
+
+# --- choices --------------------------------------------------------------------------------------
+
+
+def same_on_both_sides(recorder, condition, x, y):
+    """`x if x < y else x` -> `x`"""
+    return x if x is y else None
+
+
+def opposite_condition(recorder, condition, x, y):
+    """`x if logical_not(x < y) else y` -> `y if x < y else x`"""
     turned = made_by(condition, a.logical_not)
-    if turned is not None:
-        return recorder.step(a.select, [turned[0], y, x])
+    return None if turned is None else recorder.step(a.select, [turned[0], y, x])
+
+
+def older_condition_outside(recorder, condition, x, y):
+    """`(0 if x < y else t) if x < z else 0` -> `0 if x < y else (t if x < z else 0)`, where `x < y`
+    is known"""
     inner = [made_by(side, a.select) for side in (x, y) if side is not ZERO]
     if all(inner) and len({i[0] for i in inner}) == 1 and all(i[1] is ZERO for i in inner):
         outer = inner[0][0]
-        if outer.place < condition.place:  # the older condition stands outside
+        if outer.place < condition.place:
             sides = [side if side is ZERO else made_by(side, a.select)[2] for side in (x, y)]
             return recorder.step(
                 a.select, [outer, ZERO, recorder.step(a.select, [condition, *sides])]
@@ -322,7 +452,7 @@ def _where(x, condition):
 
 
 def settled(recorder, x):
-    """x without the choices that lead to the same on both sides."""
+    """`t if x < y else (t if x < y else 0)` -> `t if x < y else 0`: the same on both sides."""
     choice = made_by(x, a.select)
     if choice is None:
         return x
@@ -334,7 +464,7 @@ def settled(recorder, x):
 
 
 def joined(recorder, x):
-    """x with one condition where there were two, one within the other, that make it zero."""
+    """`0 if x < y else (0 if z < y else t)` -> `0 if (x < y) | (z < y) else t`"""
     choice = made_by(x, a.select)
     inner = made_by(choice[2], a.select) if choice and choice[1] is ZERO else None
     if not inner or inner[1] is not ZERO:
@@ -343,26 +473,53 @@ def joined(recorder, x):
     return joined(recorder, recorder.step(a.select, [either, ZERO, inner[2]]))
 
 
-def _other_side(function, sign):
+# --- of inverses ----------------------------------------------------------------------------------
+
+
+def cosine_of_inverse(recorder, x):
+    """`cos(x)` -> `sqrt(1 - out * out)`, where `out = sin(x)`"""
+    return _other_side(recorder, f.sin, a.sub, x)
+
+
+def hyperbolic_cosine_of_inverse(recorder, x):
+    """`cosh(x)` -> `sqrt(1 + out * out)`, where `out = sinh(x)`"""
+    return _other_side(recorder, f.sinh, a.add, x)
+
+
+def _other_side(recorder, function, sign, x):
     """The cosine where the sine is known, circular or hyperbolic, of an inverse: it is positive."""
-
-    def simpler(recorder, x):
-        sine = recorder.shown.get(recorder.known.get((function, id(x))))
-        if sine is None or not recorder.inverse:
-            return None
-        square = recorder.step(a.mul, [sine, sine])
-        return recorder.step(f.sqrt, [recorder.step(sign, [1, square])])
-
-    return simpler
+    sine = recorder.purpose.shown.get(recorder.known.get((function, id(x))))
+    if sine is None or not recorder.purpose.inverse:
+        return None
+    square = recorder.step(a.mul, [sine, sine])
+    return recorder.step(f.sqrt, [recorder.step(sign, [1, square])])
 
 
-SIMPLER = {
-    a.reciprocal: lambda recorder, x: recorder.step(a.div, [1, x]),
-    a.rsub: lambda recorder, x, y: recorder.step(a.sub, [y, x]),
-    a.neg: _neg, a.mul: _mul, a.div: _div, a.add: _add, a.sub: _sub, a.select: _select,
-    a.zeros_like: lambda recorder, x: ZERO if x.moved else None,
-    f.cos: _other_side(f.sin, a.sub), f.cosh: _other_side(f.sinh, a.add),
+_OF_QUOTIENT = (
+    times_divisor, times_multiple, times_number_of_divisor, times_factor_of_divisor,
+    cotangent_before_quotient, known_quotient,
+)  # fmt: skip
+# What is tried for a step of each primitive, in this order: the first that gives a symbol counts.
+REWRITES = {
+    a.mul: (
+        by_one, undefined, sign_of_product, *_OF_QUOTIENT, *map(_turned, _OF_QUOTIENT),
+        opposite_powers, factors_together, product_within_choice,
+    ),
+    a.div: (
+        by_one, undefined, sign_of_quotient, by_itself, product_by_factor, quotient_by_factor,
+        by_root, by_power, divisors_together, quotient_of_last_factor, by_what_the_value_inverts,
+        quotient_within_choice,
+    ),
+    a.reciprocal: (reciprocal,),
+    a.neg: (twice_negative, sign_within_choice),
+    a.add: (plus_zero, twice, sum_within_choice, cotangent_taken_out),
+    a.sub: (less_is_plus_negative, rest_of_rest),
+    a.rsub: (operands_in_order,),
+    a.zeros_like: (zeros_of_cotangent,),
+    a.select: (same_on_both_sides, opposite_condition, older_condition_outside),
+    f.cos: (cosine_of_inverse,), f.cosh: (hyperbolic_cosine_of_inverse,),
 }  # fmt: skip
+WHOLE = (settled, joined)  # done to a whole derivative, in this order
 
 
 def from_value(recorder, value):
@@ -417,7 +574,7 @@ def of_inverse(recorder, t, sent):
     return recorder.step(a.div, [t, slope])
 
 
-_UNDO = {  # {(what made the value, whether from its first operand): how that is had back}
+_UNDO = {  # {(what made the value, whether from its first operand): how that is found again}
     (a.add, True): lambda r, out, n: r.step(a.sub, [out, n]),
     (a.add, False): lambda r, out, n: r.step(a.sub, [out, n]),
     (a.sub, True): lambda r, out, n: r.step(a.add, [out, n]),

@@ -15,11 +15,11 @@ from ...core.handle import shape_of
 from ...program.ir import Equation
 from .. import arithmetic as a
 from .. import comparison as c
+from .. import derivation as of_elements
 from .. import functions as f
 from ..base import cast, reduce_sum
-from ..derivation import Derivation as OfElements
 from ..reductions import amax, amin, count_of, mean
-from ..simpler import ZERO, Symbol
+from ..symbols import ZERO, Symbol
 from .sums import Choice, Sum, Total, atom, multiplied, number
 from .writer import Writer
 
@@ -29,7 +29,7 @@ _NUMBER = np.dtype(np.float64)
 _REDUCTIONS = {"sum": reduce_sum, "mean": mean, "amax": amax, "amin": amin}
 
 
-class Derivation(OfElements):
+class Derivation(of_elements.Derivation):
     """The steps of a formula, and its rules as functions.
 
     `fixed`: what counts as a constant, `detach(x)`. `roots`: roots whose slope at zero is zero.
@@ -306,22 +306,9 @@ class Derivation(OfElements):
         return center is not None and center.prim is mean and center.ins[0] is step.ins[0]
 
 
-class ByParams:
-    """The steps of a formula that depends on the params."""
-
-    def __init__(self, prim):
-        self.prim, self.made = prim, {}
-
-    def run(self, args, params, **options):
-        formula = self.prim.formula(*[params[p] for p in self.prim.params])
-        if formula not in self.made:
-            self.made[formula] = Derivation(self.prim, formula)
-        return self.made[formula].run(args, params, **options)
-
-
 def derived(prim):
     """What has the steps of an operator over axes, and its rules."""
-    return ByParams(prim) if callable(prim.formula) else Derivation(prim, prim.formula)
+    return of_elements.derived(prim, Derivation)
 
 
 def _total_of(factors, x):

@@ -111,7 +111,7 @@ class Place(OverAxes, Fused):
 
     @property
     def told(self):
-        return self.formula(*[True for _ in self.params])
+        return self.formula(**dict.fromkeys(self.params, True))
 
 
 class Whole(OverAxes, Fused):

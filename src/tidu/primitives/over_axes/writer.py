@@ -18,7 +18,7 @@ from ..comparison import ne
 from ..derivation import OPERATORS
 from ..derivation import Writer as OfElements
 from ..reductions import count_of, keep_axes, quotient, spread
-from ..simpler import Symbol
+from ..symbols import Symbol
 from .sums import Choice, Sum, Total, multiplied
 
 __all__ = ["Writer"]
