@@ -1,12 +1,14 @@
 """Compiled kernels behind eager operations, beside NumPy's way: a table to paste.
 
-    python benchmarks/composites.py [--threads 2] [--page docs/composite_speed.md]
+    python benchmarks/composites.py [--threads 2] [--keep times.json] [--page PAGE]
 
 Each operation runs with kernels and without (as where the extra `fast` is not installed), forward
-alone or forward and backward, from 10 to 4,000,000 elements, in alternating windows.
+alone or forward and backward, from 10 to 4,000,000 elements, in alternating windows. With `--keep`
+the least times of all runs are taken, of which each may measure some of the `--sizes`.
 """
 
 import argparse
+import json
 import math
 import sys
 from pathlib import Path
@@ -19,9 +21,9 @@ HEAD = """# Compiled kernels behind eager operations
 
 The time of an operation with compiled kernels over its time where NumPy does the work, in brackets
 the microseconds without and with; below 1, kernels are faster. Sizes are elements of the first
-tensor. Up to 1,000 (and plain arithmetic up to 100,000) both ways are the same code: these ratios
-show how exact the figures are. Written by
-`python benchmarks/composites.py --page docs/composite_speed.md`. {machine}.
+tensor. Up to 1,000 (and plain arithmetic up to 10,000) both ways are the same code: these ratios
+show how exact the figures are. Written by `python benchmarks/composites.py --keep times.json
+--page docs/composite_speed.md` (the least of several runs). {machine}.
 
 """
 
@@ -94,11 +96,11 @@ def switched(call, native, usable):
 
 
 def table(found):
-    head = "| operation | " + " | ".join(f"{size:,}" for size in SIZES) + " |"
-    lines = [head, "|---|" + "---:|" * len(SIZES)]
-    for name in found[SIZES[0]]:
+    head = "| operation | " + " | ".join(f"{size:,}" for size in found) + " |"
+    lines = [head, "|---|" + "---:|" * len(found)]
+    for name in next(iter(found.values())):
         cells = [f"**{b / a:.2f}** ({a * 1e6:.3g} / {b * 1e6:.3g})"
-                 for a, b in (found[size][name] for size in SIZES)]  # fmt: skip
+                 for a, b in (times[name] for times in found.values())]  # fmt: skip
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     ratios = [b / a for times in found.values() for a, b in times.values()]
     mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
@@ -108,9 +110,22 @@ def table(found):
     return [f"Geometric mean of {len(ratios)} ratios: {mean:.2f}. Above 1.1: {told}.", "", *lines]
 
 
+def least(found, kept):
+    """The times of this run and of those before, which the file `kept` has: the least of each."""
+    path = Path(kept)
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    for size, times in found.items():
+        before = known.get(str(size), times)
+        known[str(size)] = {name: list(map(min, times[name], before[name])) for name in times}
+    path.write_text(json.dumps(known), encoding="utf-8")
+    return {size: known[str(size)] for size in SIZES if str(size) in known}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=available_cores())
+    parser.add_argument("--sizes", type=int, nargs="*", default=SIZES, choices=SIZES)
+    parser.add_argument("--keep", help="a file of times: the least of each is taken")
     parser.add_argument("--page", help="write the table into this file")
     chosen = parser.parse_args()
     use_threads(chosen.threads)
@@ -119,7 +134,9 @@ def main():
 
     if not NATIVE:
         return print("no compiled kernels: pip install 'tidu[fast]'")
-    found = {size: measured(torch, NATIVE, size) for size in SIZES}
+    found = {size: measured(torch, NATIVE, size) for size in chosen.sizes}
+    if chosen.keep:
+        found = least(found, chosen.keep)
     text = "\n".join(table(found))
     print(text)
     if chosen.page:

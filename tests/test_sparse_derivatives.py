@@ -42,6 +42,7 @@ FUNCTIONS = {  # name: (function of 8 numbers, elements beyond the true ones)
     "pieces": (lambda x: torch.relu(x) + torch.where(x > 0, x.roll(1), x.roll(2)), 10),
     "cumsum": (lambda x: torch.cumsum(x, 0), 28),
     "constant": (lambda x: torch.floor(x), 0),
+    "constants": (lambda x: x.ceil() + x.trunc() + x.sign() + x.round() + x.frac().sign(), 0),
     "sorted": (lambda x: x[torch.argsort(x)][:3], 0),
     "transposed": (lambda x: x.reshape(2, 2, 2).permute(2, 0, 1).diagonal(dim1=0, dim2=1), 0),
     "split": (lambda x: torch.cat([p * p for p in x.split(3)]).unfold(0, 2, 2), 0),

@@ -180,12 +180,18 @@ triangular_solve = by_columns(
 # --- determinants -------------------------------------------------------------------------------
 
 
+@np.errstate(invalid="ignore", over="ignore")
+def _det(x):
+    """NumPy's, which warns of infinities and NaN in its own lines."""
+    return np.asarray(np.linalg.det(x), x.dtype)[()]
+
+
 def _adjugate(x):
     """det(x) x⁻¹, through the singular values: it exists for singular matrices too."""
     u, s, vh = singular_values(x, full=True, strict=False)
     n = s.shape[-1]
     others = np.where(np.eye(n, dtype=bool), 1, s[..., None, :]).prod(-1)
-    turn = np.linalg.det(u) * np.linalg.det(vh)
+    turn = _det(u) * _det(vh)
     mid = vh.conj().swapaxes(-1, -2) * others[..., None, :]
     return (turn[..., None, None] * (mid @ u.conj().swapaxes(-1, -2))).astype(x.dtype)
 
@@ -208,7 +214,7 @@ def _det_tangent(t, primals, out, params):
 
 
 det = Primitive(
-    "linalg_det", lambda x: np.asarray(np.linalg.det(x), x.dtype)[()], ("x",), batch=batch_leading,
+    "linalg_det", _det, ("x",), batch=batch_leading,
     vjp={"x": lambda g, x: _matrix_of(g) * hermitian(adjugate(x))}, jvp=_det_tangent,
     shape=lambda prim, args, params: (tuple(shape_of(args[0]))[:-2], element_type(args[0])),
     tex="det(x)",
@@ -216,7 +222,8 @@ det = Primitive(
 
 
 def _slogdet(x):
-    sign, size = np.linalg.slogdet(x)
+    with np.errstate(invalid="ignore", over="ignore"):
+        sign, size = np.linalg.slogdet(x)
     return np.asarray(sign, x.dtype)[()], np.asarray(size)[()]
 
 

@@ -5,6 +5,8 @@ kind: elementwise, moving elements, reducing groups, products; unknown ones mix 
 pattern may be too large but never too small. Read `process`.
 """
 
+from functools import cache
+
 import numpy as np
 
 from ..base.lazy import lazy_module
@@ -12,7 +14,6 @@ from ..core.dispatch import below
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.levels import Around, Level
 from ..primitives import (
-    arithmetic,
     base,
     contraction,
     convolution,
@@ -23,6 +24,7 @@ from ..primitives import (
     structural,
     views,
 )
+from ..primitives.define import Unary
 
 __all__ = ["PatternLevel", "Patterned"]
 
@@ -59,7 +61,7 @@ class PatternLevel(Level):
         values = [v for v, _ in pairs]
         patterns = [p for _, p in pairs]
         out = below(prim, values, params)
-        if not self.alive or not prim.differentiable or prim in _FLAT:
+        if not self.alive or not prim.differentiable or _flat(prim):
             return out
         if prim.kind == "elementwise":
             patterns = [p if r is not None else None for p, r in _with_rules(prim, patterns)]
@@ -136,6 +138,15 @@ def _several(out):
 def _with_rules(prim, patterns):
     rules = prim.rules or [True] * len(patterns)
     return zip(patterns, rules, strict=True)
+
+
+@cache
+def _flat(prim):
+    """Whether the slope of a function of elements is zero everywhere: its rule reads nothing, and
+    gives 0 for 1. (All rules of elements are asked for here, so that they are derived anyway.)"""
+    if not isinstance(prim, Unary) or prim.place is not None or prim.rules[0] is None:
+        return False
+    return not prim.rules[0](np.ones(()), (None, None, None), {})
 
 
 def _tracked(values, patterns):
@@ -281,8 +292,6 @@ def _convolved(level, prim, values, patterns, out, params):
     return sparse.csr_array(mixing) @ patterns[0]
 
 
-_FLAT = {arithmetic.floor, arithmetic.ceil, arithmetic.trunc, arithmetic.round_, arithmetic.sign,
-         arithmetic.nonzero_count}  # fmt: skip
 _RULES = {}
 for _prim in (
     base.reshape, base.transpose, base.broadcast_to, structural.slice_, structural.embed,

@@ -79,10 +79,10 @@ def _roll(x, *, shifts, axes):
     return x
 
 
-def _weights_apart(prim, weight, own_part):
+def _weights_apart(prim, weight, own_parts):
     """A recurrent layer's gradient with the weight's and bias's, inputs `weight` and after, by
-    equations of their own: NumPy's threads would wake for them. `own_part`: the cotangent of the
-    states' part of the sums, of that of the gates and what each step kept."""
+    equations of their own: NumPy's threads would wake for them. `own_parts`: the cotangent of the
+    states' part of the sums, for some gates each, of that of the gates and what each step kept."""
 
     def define(*values, given, needs, shapes, words):
         call = dict(given=given, shapes=shapes, words=words)
@@ -93,23 +93,31 @@ def _weights_apart(prim, weight, own_part):
         into, *firsts = found if found.__class__ is tuple else (found,)
         *_, outs = placed(values, given, shapes)
         states, *_, acts = [outs[k] for k in prim.of.kept_outputs]
-        own = contraction.rows(own_part(into, acts))
+        parts = [contraction.rows(part) for part in own_parts(into, acts)]
         found = [into] * needs[0] + firsts
         if needs[weight]:
             before = contraction.rows(slice_(states, index=(slice(0, -1),)))
-            found.append(contraction.matmul(base.transpose(own, axes=(1, 0)), before))
+            products = [contraction.matmul(base.transpose(own, axes=(1, 0)), before)
+                        for own in parts]  # fmt: skip
+            found.append(_in_one(products))
         if any(needs[weight + 1 :]):
-            found.append(base.reduce_sum(own, axes=(0,), keepdims=False))
+            found.append(
+                _in_one([base.reduce_sum(own, axes=(0,), keepdims=False) for own in parts])
+            )
         return tuple(found) if len(found) > 1 else found[0]
 
     return define
 
 
-def _gru_part(into, acts):
+def _in_one(parts):
+    return concatenate(*parts, axis=0) if len(parts) > 1 else parts[0]
+
+
+def _gru_parts(into, acts):
     """Of the GRU's states' part: new is scaled by reset."""
     size = shape_of(into)[2] // 3
     part = lambda x, start, end: slice_(x, index=(..., slice(start * size, end * size)))
-    return concatenate(part(into, 0, 2), part(into, 2, 3) * part(acts, 0, 1), axis=2)
+    return part(into, 0, 2), part(into, 2, 3) * part(acts, 0, 1)
 
 
 DEFINITIONS = {
@@ -127,8 +135,8 @@ DEFINITIONS = {
     },
     contraction.matmul: _matmul,
     normalize: normalized,
-    recurrent.lstm_backward: _weights_apart(recurrent.lstm_backward, 3, lambda into, acts: into),
-    recurrent.gru_backward: _weights_apart(recurrent.gru_backward, 2, _gru_part),
+    recurrent.lstm_backward: _weights_apart(recurrent.lstm_backward, 3, lambda into, acts: (into,)),
+    recurrent.gru_backward: _weights_apart(recurrent.gru_backward, 2, _gru_parts),
 }
 
 
