@@ -13,7 +13,7 @@ from ...base.frames import unheard
 from ...base.lazy import lazy_module
 from ...core.handle import element_type, shape_of
 from ...core.primitive import Primitive, bind
-from ..base import batch_reduction, move_batch, shape_reduction
+from ..base import batch_reduction, move_batches, shape_reduction
 from ..fused import Fused, reading
 
 __all__ = [
@@ -216,7 +216,7 @@ def shape_along(prim, args, params):
 
 def batch_whole(prim, tensors, axes, params):
     """The formula over the axes of each example."""
-    moved = [t if a is None else move_batch(t, a) for t, a in zip(tensors, axes, strict=True)]
+    moved = move_batches(tensors, axes)
     rank = max([len(shape_of(t)) for t in moved])
     return prim.derivation.run(moved, params, tuple(range(1, rank))), 0
 
