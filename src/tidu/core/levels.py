@@ -3,10 +3,10 @@
 import weakref
 from contextlib import contextmanager, nullcontext
 
-from .handle import element_type
+from .handle import TensorBase, element_type, wrap
 from .modes import LOCAL, count_levels, set_grad
 
-__all__ = ["Around", "Level", "Reading"]
+__all__ = ["Around", "Level", "Reading", "Recorder", "StandIn"]
 
 _NOTHING = nullcontext()
 
@@ -42,6 +42,38 @@ class Around:
     @property
     def element_type(self):
         return element_type(self.tensor)
+
+
+class StandIn:
+    """A variable of a program that is being recorded, in the place of an array."""
+
+    __slots__ = ("element_type", "level", "shape", "variable")
+    dtype = None
+
+    def __init__(self, variable, level):
+        self.variable, self.level = variable, level
+        self.shape, self.element_type = variable.shape, variable.element_type
+
+
+class Recorder(Reading):
+    """The level of stand-ins that rules are run on to derive others: above all transforms that may
+    be running, and unheard. `steps` are what it has recorded, `known` those that can be found."""
+
+    depth = 1 << 30
+    alive, told = True, False
+
+    def __init__(self):
+        self.steps, self.known = [], {}
+
+    def handle(self, variable):
+        return wrap(StandIn(variable, self))
+
+    def plain(self, x):
+        """The variable of a handle of this level, the array of another; else the number itself."""
+        if not isinstance(x, TensorBase):
+            return x
+        value = x._value
+        return value.variable if value.__class__ is StandIn else value
 
 
 class Level(Reading):

@@ -4,11 +4,11 @@ from functools import wraps
 
 from ..base.errors import hinted
 from ..core.handle import TensorBase, bottom, element_type
+from ..core.levels import StandIn
 from ..core.modes import grad_enabled
 from ..core.node import Node
 from ..primitives import underived as p
 from ..transforms.batch import Batched
-from ..transforms.trace import StandIn
 from .convert import named
 
 __all__ = ["computed", "followed", "in_place", "no_derivative", "refuse_tracked",

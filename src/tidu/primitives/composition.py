@@ -10,9 +10,9 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..core import levels
 from ..core.dispatch import below
-from ..core.handle import TensorBase, element_type, shape_of, wrap
-from ..core.levels import Reading
+from ..core.handle import TensorBase, element_type, shape_of
 from ..core.modes import set_grad
 from ..core.primitive import infer, names_of
 from ..program.ir import Equation, Variable
@@ -21,40 +21,17 @@ from . import base, contraction, structural
 __all__ = ["backward", "batched", "forward", "result"]
 
 
-class _Value:
-    """A variable in the place of an array."""
-
-    __slots__ = ("element_type", "level", "shape", "variable")
-    dtype = None
-
-    def __init__(self, variable, level):
-        self.variable, self.level = variable, level
-        self.shape, self.element_type = variable.shape, variable.element_type
-
-
-class Recorder(Reading):
-    """The level of stand-ins: above all transforms that may be running."""
-
-    depth = 1 << 30
-    alive, told = True, False
+class Recorder(levels.Recorder):
+    """The level of variables of known shape and type; `made` has the step that made each."""
 
     def __init__(self):
-        self.steps, self.known, self.made = [], {}, {}
+        super().__init__()
+        self.made = {}
         self.tuples = set()  # the ids of steps that give a tuple, be it of one
         self.shortening = False  # a definition stays as it is; its derivatives are made shorter
 
     def input(self, name, spec):
         return self.handle(Variable(name, *spec))
-
-    def handle(self, variable):
-        return wrap(_Value(variable, self))
-
-    def plain(self, x):
-        """The variable of a handle of this level, the array of another; else the number itself."""
-        if not isinstance(x, TensorBase):
-            return x
-        value = x._value
-        return value.variable if value.__class__ is _Value else value
 
     def process(self, prim, args, params):
         ins = [self.plain(a) for a in args]

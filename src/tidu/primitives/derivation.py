@@ -13,8 +13,7 @@ from functools import cache, cached_property
 
 import numpy as np
 
-from ..core.handle import TensorBase, wrap
-from ..core.levels import Reading
+from ..core import levels
 from ..core.modes import set_grad
 from ..program.formula import parse
 from ..program.ir import Equation
@@ -51,24 +50,12 @@ OPERATORS = {
 }  # fmt: skip
 
 
-class _Value:
-    """A symbol in the place of an array."""
-
-    __slots__ = ("element_type", "level", "symbol")
-    dtype, shape = None, ()
-
-    def __init__(self, symbol, level):
-        self.symbol, self.level, self.element_type = symbol, level, symbol.element_type
-
-
-class Recorder(Reading):
-    """The level of symbols: above all transforms that may be running."""
-
-    depth = 1 << 30
-    alive, told = True, False
+class Recorder(levels.Recorder):
+    """The level of symbols: one that is shown to be another is that one."""
 
     def __init__(self):
-        self.steps, self.known, self.out = [], {}, None
+        super().__init__()
+        self.out = None
         self.purpose = Purpose()
 
     def symbol(self, name, kind=_WIDE, step=None, moved=False):
@@ -76,15 +63,12 @@ class Recorder(Reading):
 
     def handle(self, symbol):
         symbol = self.shown(symbol) if isinstance(symbol, Symbol) else symbol
-        return wrap(_Value(symbol, self)) if isinstance(symbol, Symbol) else symbol
+        return super().handle(symbol) if isinstance(symbol, Symbol) else symbol
 
     def process(self, prim, args, params):
         ins = [self.plain(x) for x in args]
         params = {key: self.plain(value) for key, value in params.items()}
         return self.handle(self.step(prim, ins, params))
-
-    def plain(self, x):
-        return x._value.symbol if isinstance(x, TensorBase) else x
 
     def step(self, prim, ins, params=None):
         """The symbol of prim(*ins), one that is known or in fewer steps where there is such."""

@@ -12,13 +12,13 @@ import numpy as np
 from ..base.errors import hinted
 from ..core.dispatch import edges_of, record
 from ..core.handle import TensorBase, wrap
-from ..core.levels import Level
+from ..core.levels import Level, StandIn
 from ..core.modes import LOCAL, UNHURRIED, grad_enabled, listen, unlisten
 from ..core.versions import version
 from ..primitives.structural import detach
 from ..program.ir import Equation, Graph, Variable
 from .draws import random_draw, recorded
-from .trace import StandIn, constant_of, noted, retrack
+from .trace import constant_of, noted, retrack
 
 __all__ = ["Stage", "Staged", "build", "staged"]
 

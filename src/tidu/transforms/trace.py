@@ -10,25 +10,14 @@ from ..base.errors import ValueAsked, hinted
 from ..base.size import view_strides
 from ..core.dispatch import edges_of, pack_saved, record
 from ..core.handle import TensorBase, Unresolved, shape_of, wrap
-from ..core.levels import Reading
+from ..core.levels import Reading, StandIn
 from ..core.modes import LOCAL, grad_enabled
 from ..core.primitive import infer
 from ..primitives.indexing import take
 from ..program.ir import Equation, Graph
 
-__all__ = ["StandIn", "Traced", "Tracer", "constant_of", "first_pick", "fits_memory", "infer",
+__all__ = ["Traced", "Tracer", "constant_of", "first_pick", "fits_memory", "infer",
            "memory_of", "noted", "pick", "retrack", "trace", "unknown_place"]  # fmt: skip
-
-
-class StandIn:
-    """A variable of a graph being built, in the place of an array."""
-
-    __slots__ = ("element_type", "level", "shape", "variable")
-    dtype = None
-
-    def __init__(self, variable, level):
-        self.variable, self.level = variable, level
-        self.shape, self.element_type = variable.shape, variable.element_type
 
 
 class Traced(StandIn):
