@@ -38,6 +38,7 @@ from .steps import (
     Scan,
     WithEpilogue,
     after,
+    earliest,
     is_within,
     past,
     reads_of,
@@ -243,12 +244,11 @@ def _with_planes(made, step, together, ins):
 
 def _joinable(made, shape, at, ins):
     """The latest nest over this space that runs after all inputs are ready, or that makes them."""
-    for k in range(len(made.steps) - 1, -1, -1):
-        if within(k) < at:
-            return None
+    for k in range(len(made.steps) - 1, earliest(at) - 1, -1):
         step = made.steps[k]
         if isinstance(step, Fused) and step.shape == tuple(shape) and not step.operands:
-            if all(made.ready[i] != within(k) or i in step.inside for i in ins):
+            here = within(k)
+            if all(made.ready[i] != here or i in step.inside for i in ins):
                 return k
     return None
 

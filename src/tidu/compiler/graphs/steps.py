@@ -8,8 +8,10 @@ time.
 from ...program.ir import Variable
 from ..loops.stops import Stop
 
-__all__ = ["GIVEN", "Call", "Convolution", "Fused", "Indexed", "Product", "Scan", "WithEpilogue",
-           "after", "is_within", "past", "reads_of", "step_of", "told", "within"]  # fmt: skip
+__all__ = [
+    "GIVEN", "Call", "Convolution", "Fused", "Indexed", "Product", "Scan", "WithEpilogue", "after",
+    "earliest", "is_within", "past", "reads_of", "step_of", "told", "within",
+]  # fmt: skip
 
 GIVEN = -1  # what is ready before the first step
 
@@ -29,6 +31,11 @@ def past(ready):
 
 def is_within(ready):
     return not ready & 1
+
+
+def earliest(ready):
+    """The first step that can read what is then ready, or that makes it."""
+    return ready + 1 >> 1
 
 
 def step_of(ready):
