@@ -70,7 +70,7 @@ def test_what_rules_compute_is_counted_and_the_numbers_stay():
     assert "aten::mul" in {e.name for e in node.cpu_children}
     products = [e for e in p.events() if e.name == "aten::mm"]
     assert len(products) == 6  # for each use of a layer: the weight's, and the second one's input
-    assert {e.cpu_parent.name for e in products} == {"AddmmBackward0"}
+    assert {e.cpu_parent.name for e in products} <= {"AddmmBackward0", "aten::addmm_backward"}
 
 
 def test_functions_and_methods_have_their_own_events():

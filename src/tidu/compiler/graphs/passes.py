@@ -37,6 +37,8 @@ class Home(NamedTuple):
         """None for an output without a root: it is written back, and needs neither."""
         if root is None:
             return None
+        if order is None:  # what it holds may be a number that is not known yet
+            return cls(id(root), None, (), None)
         value = root._value
         return cls(id(root), order, tuple(value.shape), getattr(value, "variable", None))
 
