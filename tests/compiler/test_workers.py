@@ -42,7 +42,7 @@ def value(address, x):
 def two(monkeypatch, tmp_path):
     """Two cores, and a cache that is empty."""
     monkeypatch.setattr(THREADS, "count", 2)
-    monkeypatch.setattr(native, "_BEGUN", {})  # what other programs began stays theirs
+    native._BEGUN.clear()  # what other programs began and never loaded
     monkeypatch.setenv("TIDU_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(native, "_SMALLEST", 2000)
 
