@@ -285,5 +285,4 @@ def test_the_latex_read_by_another_reader_has_the_same_value(key, prim):
             values = {sympy.Symbol(n): float(v) for n, v in zip(prim.inputs, point, strict=True)}
             found = complex(sympy.N(read.subs({**constants, **values})))
             expected = complex(by_sympy(formula, prim.inputs, point))
-            rounded = 1e-6 if key == "ndtr" else 1e-12  # its constant is shown with seven digits
-            np.testing.assert_allclose(found, expected, rtol=rounded)
+            np.testing.assert_allclose(found, expected, rtol=1e-12)

@@ -70,7 +70,16 @@ def test_what_rules_compute_is_counted_and_the_numbers_stay():
     assert "aten::mul" in {e.name for e in node.cpu_children}
     products = [e for e in p.events() if e.name == "aten::mm"]
     assert len(products) == 6  # for each use of a layer: the weight's, and the second one's input
-    assert {e.cpu_parent.name for e in products} <= {"AddmmBackward0", "aten::addmm_backward"}
+    assert {e.cpu_parent.name for e in products} == {"AddmmBackward0"}
+
+
+def test_gradients_that_are_one_step_are_told_as_one():
+    states, _ = torch.nn.LSTM(3, 5)(torch.randn(2, 4, 3, requires_grad=True))
+    total = states.sum()
+    with profiler.profile() as p:
+        total.backward()
+    names = [e.name for e in p.events()]
+    assert names.count("aten::lstm_backward") == 1 and "aten::mm" not in names
 
 
 def test_functions_and_methods_have_their_own_events():

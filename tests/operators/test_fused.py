@@ -13,12 +13,13 @@ from tidu.base.process.quiet import silence_own_arithmetic
 from tidu.cli.ops import all_primitives, print_matrix
 from tidu.compiler.loops.elements import lowering
 from tidu.core.modes import listen, unlisten
+from tidu.core.primitive import Derived
 from tidu.primitives import comparison
 from tidu.primitives.define import elementwise
 from tidu.primitives.derivation import Recorder
 from tidu.primitives.fused import Fused, fused
 from tidu.primitives.orders import excludes
-from tidu.primitives.over_axes.operators import OverAxes
+from tidu.primitives.over_axes.operators import OverAxes, reduction
 
 FUSED = {
     name: prim
@@ -287,8 +288,11 @@ def test_halves_are_rounded_once():
     assert found[FUSED["silu"]] < 10 < 100 < found[by_hand]
 
 
-def test_listeners_hear_nothing_of_a_derivation():
-    prim, heard = fused("thrice", "3 * x * x"), []
+@pytest.mark.parametrize("prim", [
+    fused("thrice", "3 * x * x"), reduction("squares", "sum(x * x, axes)", None, saves=("x",)),
+], ids=lambda prim: prim.name)  # fmt: skip
+def test_listeners_hear_nothing_of_a_derivation(prim):
+    heard = []
 
     class Listener:
         def applied(self, prim, args, params, result):
@@ -306,5 +310,6 @@ def test_listeners_hear_nothing_of_a_derivation():
 def test_the_matrix_lists_formulas(capsys):
     print_matrix(all_primitives())
     listed = capsys.readouterr().out.partition("fused operators")[2]
-    for name, prim in FUSED.items():
-        assert f"{name} " in listed and prim.told in listed
+    for _, name, prim in all_primitives():
+        if isinstance(prim, (Fused, OverAxes)) and isinstance(prim, Derived):
+            assert f"{name} " in listed and prim.told in listed

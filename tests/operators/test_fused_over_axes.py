@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 import tidu
-from tidu.cli.ops import all_primitives, print_matrix
+from tidu.cli.ops import all_primitives
 from tidu.compiler.calls import optimized
 from tidu.compiler.loops import elements
 from tidu.core.handle import wrap
-from tidu.core.modes import listen, unlisten
 from tidu.primitives.fused import Fused
 from tidu.primitives.over_axes.operators import (
     Along,
@@ -189,29 +188,6 @@ def test_ties_share_evenly(name):
     out = prim.eval(x, **params)
     sent = prim.rules[0](np.float64(6), saved_of(prim, [x], out), params)
     np.testing.assert_array_equal(sent, np.where(x == out, 6 / (x == out).sum(), 0))
-
-
-def test_listeners_hear_nothing_of_a_derivation():
-    prim, heard = reduction("squares", "sum(x * x, axes)", None, saves=("x",)), []
-
-    class Listener:
-        def applied(self, prim, args, params, result):
-            heard.append(prim.name)
-
-    listener = Listener()
-    listen(listener)
-    try:
-        assert prim.rules
-    finally:
-        unlisten(listener)
-    assert not heard
-
-
-def test_the_matrix_lists_formulas(capsys):
-    print_matrix(all_primitives())
-    listed = capsys.readouterr().out.partition("fused operators")[2]
-    for name, prim in FUSED.items():
-        assert name == "amax" or f"{name} " in listed and prim.told in listed
 
 
 @pytest.mark.parametrize("reduction", ["none", "sum", "mean"])

@@ -94,6 +94,11 @@ class Primitive:
         self.rules = tuple([bind(self.vjp.get(i), self.inputs) for i in self.inputs])
         return self.rules
 
+    @property
+    def one_step(self):
+        """Whether the rule is told as one step; else each operation of it is."""
+        return self.pullback is not None
+
     def __call__(self, *args, **params):
         """The operation on raw arrays if all are raw, else through `below`."""
         for a in args:
@@ -157,7 +162,8 @@ class Primitive:
 class Derived:
     """An operator with a node of its own and no rule of its own: all follow from other primitives.
 
-    `way`: how, for all of a class; `told`: from what, for this one.
+    `way`: how, for all of a class; `told`: from what, for this one; where that is one other
+    operator, it is `of`.
     """
 
     __slots__ = ()
@@ -165,7 +171,7 @@ class Derived:
 
     @property
     def told(self):
-        raise NotImplementedError
+        return self.of.name
 
 
 def camel(name):

@@ -33,7 +33,7 @@ class Composed(Derived, Primitive):
     before those `rank`, which are then the result's as well: under vmap the batch is one of them.
     """
 
-    __slots__ = ("back", "definition", "loops", "made", "pull", "saves")
+    __slots__ = ("back", "definition", "loops", "made", "one_step", "pull", "saves")
     way = "composed operators: one node each, whose rules all follow from a definition"
 
     @property
@@ -116,18 +116,19 @@ def frozen(params):
 
 def composed(name, kernel, inputs, definition, *, saves, back=None, shape=None, tex=None,
              torch_name=None, loops=None, batch=None, kind="general", kept_outputs=None,
-             make=Composed):  # fmt: skip
+             one_step=False, make=Composed):  # fmt: skip
     """An operator with the rules of `definition(*inputs, **params)`, a function of tensors.
 
     `kernel` computes its value from arrays; `back(g, saved, params, needs)` the first gradient of
     arrays, or None. A definition may ask for the result, as `out`: it is then an equation that
     holds for it, `out = definition(*inputs, out)`, whose right side does not change in first order
-    when `out` does. Its slope by the inputs alone is then the operator's.
+    when `out` does. Its slope by the inputs alone is then the operator's. `one_step`: whether
+    profiles tell the first gradient as one.
     """
     prim = make(name, kernel, inputs, pullback=_stub(inputs), shape=shape or _shape, tex=tex,
                 torch_name=torch_name, kept_outputs=kept_outputs, keeps=True)  # fmt: skip
     prim.definition, prim.back, prim.loops = definition, back, loops or {}
-    prim.made, prim.pull = {}, None
+    prim.made, prim.pull, prim.one_step = {}, None, one_step
     places = {n: i for i, n in enumerate(inputs)} | {"out": OUT}
     prim.saves = [tuple([places[s] for s in saves.get(i, ())]) for i in inputs]
     prim.jvp = prim.tangent
@@ -142,10 +143,6 @@ class Pullback(Composed):
 
     __slots__ = ("of", "serves")
     way = "gradients of composed operators as one node each, whose rules follow from the derived"
-
-    @property
-    def told(self):
-        return self.of.name
 
     def kept(self, needs):
         return {SHAPES, *range(len(needs))}
@@ -204,6 +201,7 @@ def pullback(prim, serves):
     prim.pull = composed(f"{prim.name}_backward", kernel, (), definition, saves={}, make=Pullback,
                          shape=shape, tex=f"{prim.name}_backward(*rest)")  # fmt: skip
     prim.pull.of, prim.pull.serves = prim, serves
+    prim.one_step = prim.pull.one_step = True
     return prim.pull
 
 

@@ -42,10 +42,6 @@ class Write(Derived, Primitive):
     __slots__ = ("of",)
     way = "writes: all rules follow from the primitive that reads what they write"
 
-    @property
-    def told(self):
-        return self.of.name
-
 
 def write(name, kernel, of, batched, *, tex, adds=False, rank=None):
     """`kernel` writes a part, the input that `of` has not, into its first one, where `of` reads; it

@@ -189,4 +189,5 @@ attention = composed(
     "attention", _attention, ("q", "k", "v"), _attended, back=_attention_back,
     saves=dict.fromkeys("qkv", ("q", "k", "v", "out")), kept_outputs=(1,), shape=_attention_shape,
     torch_name="ScaledDotProductFlashAttentionForCpu", tex="softmax(q @ k.T * scale) @ v",
+    one_step=True,
 )  # fmt: skip

@@ -22,10 +22,6 @@ class Transposed(Derived, Primitive):
     __slots__ = ("of",)
     way = "transposes: all rules follow from the primitive whose cotangent they take back"
 
-    @property
-    def told(self):
-        return self.of.name
-
 
 def pair(name, kernel, back_name, back_kernel, *, tex, batched=None, cheaper=None, shape=None,
          back_shape=None, is_view=False, back_is_view=False, torch_name=None,

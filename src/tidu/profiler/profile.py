@@ -159,7 +159,7 @@ class profile(calls.Interceptor):
         visits = self._visits()
         begin = visits[-1] if visits else None
         names = [f"autograd::engine::evaluate_function: {name}", name]
-        if getattr(node.prim, "pullback", None) is not None:  # a rule that is one step
+        if getattr(node.prim, "one_step", False):
             names.append(f"aten::{_SHOWN.get(node.prim.name, node.prim.name)}_backward")
         self._note(names, begin=begin)
         if visits:

@@ -71,7 +71,7 @@ def number(value):
     if isinstance(value, (np.generic, np.ndarray)) and np.ndim(value) == 0:
         value = value.item()
     if isinstance(value, float):
-        known = _KNOWN.get(abs(value))
+        known = _KNOWN.get(_digits(abs(value)))
         if known is not None:
             found = parse(known)
             return found if value > 0 else apply("neg", found)
@@ -80,11 +80,17 @@ def number(value):
     return Formula("value", (value,))
 
 
-_KNOWN = {
+def _digits(value):
+    """A number but for its last digit, which depends on the steps that computed it."""
+    return f"{value:.14e}"
+
+
+_KNOWN = {_digits(value): text for value, text in {
     math.log(2): "log(2)", math.log(10): "log(10)", 2 / math.sqrt(math.pi): "2 / sqrt(pi)",
     math.sqrt(math.pi) / 2: "sqrt(pi) / 2", math.sqrt(0.5): "1 / sqrt(2)",
-    1 / math.sqrt(2 * math.pi): "1 / sqrt(2 * pi)", math.pi: "pi", math.e: "exp(1)",
-}  # fmt: skip
+    1 / math.sqrt(2 * math.pi): "1 / sqrt(2 * pi)", math.sqrt(2): "sqrt(2)",
+    math.sqrt(2 / math.pi): "sqrt(2 / pi)", math.pi: "pi", math.e: "exp(1)",
+}.items()}  # fmt: skip
 
 
 # --- reading ------------------------------------------------------------------------------------

@@ -224,8 +224,8 @@ def _overheard(job, node, g):
     """Whether a listener wants to be told of what a rule computes, one by one."""
     if job.create_graph or not isinstance(g, (ndarray, generic)) or g.size >= LOOP_FROM:
         return False
-    if getattr(node.prim, "pullback", job) is not None and not hasattr(node.prim, "definition"):
-        return False  # one step, or a function of the user's
+    if getattr(node.prim, "one_step", True):  # a function of the user's is one, too
+        return False
     return any(getattr(who, "hears_rules", False) for who in STATE.listeners)
 
 
