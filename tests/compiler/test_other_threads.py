@@ -9,6 +9,7 @@ import pytest
 import tidu as torch
 from tidu.compiler.machine import native
 from tidu.compiler.recording import capture
+from tidu.core.handle import settle
 from tidu.transforms.trace import Traced
 
 pytestmark = pytest.mark.skipif(not native.available(), reason="needs llvmlite")
@@ -96,3 +97,24 @@ def test_a_thread_for_which_the_function_waits_goes_on(monkeypatch):
         assert function(torch.ones(3)).tolist() == [7.0] * 3
         assert function(torch.ones(3)).tolist() == [7.0] * 3
     assert w.tolist() == [2.0] * 3
+
+
+def test_a_second_recording_is_waited_for_too():
+    """Between the end of one and this thread's next moment another may have begun."""
+    w = torch.full((3,), 2.0)
+    memory, left = w._value, []
+
+    class Value:
+        dtype = None
+
+        def __init__(self, following):
+            self.level, self.following = self, following
+
+        def left(self, handles):
+            left.append(self)
+            w._value = self.following
+            return True
+
+    second = Value(memory)
+    first = w._value = Value(second)
+    assert settle(w) is memory and left == [first, second]

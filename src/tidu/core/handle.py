@@ -157,8 +157,8 @@ def plain(value):
 def settle(handle):
     """What the value is, once no other thread has something else in its place for a while."""
     value = handle._value
-    if value.dtype is None and value.level.left((handle,)):
-        return handle._value
+    while value.dtype is None and value.level.left((handle,)):
+        value = handle._value  # by now another run of that thread may have put its own there
     return value
 
 
