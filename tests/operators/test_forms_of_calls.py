@@ -22,7 +22,10 @@ def test_the_median_of_all_has_no_out(name):
 
 
 def test_roll_of_tensors_without_axes():
-    assert torch.roll(torch.tensor(2.0), 3, 0).item() == 2
+    assert torch.roll(torch.tensor(2.0), 3).item() == 2
+    with pytest.raises(IndexError, match="Dimension specified as 0 but tensor has no dimensions"):
+        torch.roll(torch.tensor(2.0), 3, 0)
+    assert torch.roll(torch.ones(0, 3), (1, 2), (0, 5)).shape == (0, 3)
     rolled = torch.vmap(lambda t: torch.roll(t, (1,), (-1,)))(torch.arange(3.0))
     assert torch.equal(rolled, torch.arange(3.0))
 

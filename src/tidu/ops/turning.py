@@ -1,5 +1,6 @@
 """torch.flip, roll, rot90 ...: axes read backwards or from another start."""
 
+from ..base.errors import hinted
 from ..base.size import normalize_axes, normalize_axis, sizes_from
 from ..core.handle import shape_of
 from ..core.retries import worded
@@ -52,9 +53,18 @@ def roll(input, shifts, dims=None):
         raise RuntimeError(
             f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}"
         )
+    if not ndim_of(input):
+        if input._value.dtype is None:  # of examples of a batch PyTorch does not refuse it
+            return roll(input, shifts)
+        raise IndexError(
+            hinted(
+                f"Dimension specified as {dims[0]} but tensor has no dimensions",
+                "leave dims out: a single element stays where it is.",
+            )
+        )
+    if 0 in shape_of(input):  # nothing moves, wherever
+        return clone(input)
     axes = tuple([normalize_axis(d, ndim_of(input)) for d in dims])
-    if not ndim_of(input):  # one element, which stays where it is
-        return roll(input, shifts)
     return s.roll(input, shifts=shifts, axes=axes)
 
 
