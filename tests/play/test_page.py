@@ -166,6 +166,21 @@ def test_an_error_marks_its_line(show):
     assert "in line 1: SyntaxError: '(' was never closed" in status.inner_text()
 
 
+def test_a_program_run_as_soon_as_it_is_written_is_the_one_written(show):
+    """The page notices a change in its next frame, when the run may have begun."""
+    page = show()
+    page.evaluate("""() => {
+        const code = document.getElementById("code");
+        code.value = "1 / 0";
+        code.dispatchEvent(new InputEvent("input", { bubbles: true }));
+        const pressed = { key: "Enter", ctrlKey: true, bubbles: true, cancelable: true };
+        code.dispatchEvent(new KeyboardEvent("keydown", pressed));
+    }""")
+    done(page)
+    assert "in line 1: ZeroDivisionError" in page.locator("#status").inner_text()
+    assert page.get_by_text("Go to the line").count() == 1
+
+
 def test_stop_and_a_run_that_replaces_another(show):
     page = show()
     loop = "import torch\nx = torch.ones(1, requires_grad=True)\n(x * 2).backward()\nprint('in')\n"

@@ -201,7 +201,7 @@
   });
 
   const editor = T.editor($("editor"), {
-    changed: (text) => { kept.setItem("code", text); if (run) run.moved = true; show(); },
+    changed: (text) => { kept.setItem("code", text); if (run && text !== run.code) run.moved = true; show(); },
     pointed: (line) => say({ point: line }), chosen: (line) => say({ choose: line }),
   });
   (async function begin() {
