@@ -6,9 +6,10 @@ tangents inside the traced program are traced with it. Read `trace`.
 
 import numpy as np
 
+from ..base.dtypes import KEPT
 from ..base.errors import ValueAsked, hinted
 from ..base.size import view_strides
-from ..core.dispatch import edges_of, pack_saved, record
+from ..core.dispatch import edges_of, kept, pack_saved, record
 from ..core.handle import TensorBase, Unresolved, shape_of, wrap
 from ..core.levels import Reading, StandIn
 from ..core.modes import LOCAL, grad_enabled
@@ -172,6 +173,8 @@ def noted(level, prim, args, params):
     several = outs.__class__ is list
     variables = [level.graph.variable(*spec) for spec in (outs if several else [outs])]
     ins = [level.variable_of(a) for a in args]
+    if KEPT:
+        kept.require_moving(prim, ins)
     level.graph.equations.append(Equation(prim, ins, variables, params))
     return variables, several
 
