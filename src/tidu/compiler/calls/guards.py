@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ...core.handle import TensorBase
+from ...core.handle import LEAF, TensorBase
 from ..machine import kernels, native
 from . import finishing
 from .objects import TENSOR_SLOTS, layout, slots_of, version_of
@@ -335,8 +335,8 @@ class Block:
 
     def __init__(self, count):
         self.kept = []
-        known = (None, np.ndarray, TensorBase.handle_class)
-        self.words = [READY, count, *map(id, known), *[0] * (HEADER - 5)]
+        known = (None, np.ndarray, TensorBase.handle_class, LEAF)
+        self.words = [READY, count, *map(id, known), *[0] * (HEADER - 6)]
         self.words[MISSED], self.words[COUNT] = id(MISS), TAKEN.ctypes.data
         self.words[MANY] = id(_improve)
         # Pairs, one after the other: addresses and what stands there, dictionaries and versions.
@@ -397,9 +397,9 @@ class Block:
         at `slot`; `value`: the very value it must have; `owned`: it is the gradient of `which`."""
         first = which if isinstance(which, int) else self._id(which)
         kind = OWNED if owned else TENSOR
-        self.words += [kind, first, id(old.handle.__class__), slot, old.node is not None,
+        self.words += [kind, first, id(old.kind), slot, old.history,
                        old.grad is not None, 0 if value is None else self._id(value),
-                       *_form(old.value.shape, old.value.dtype)]  # fmt: skip
+                       *_form(old.shape, old.dtype)]  # fmt: skip
 
     def gradient(self, which, slot, shape, dtype):
         first = which if isinstance(which, int) else self._id(which)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from ...base.dtypes import DEFAULT
-from ...core.handle import TensorBase
+from ...core.handle import TensorBase, history_of
 from ...core.modes import LOCAL, OTHERS, STATE, grad_enabled
 from ...core.versions import owner
 
@@ -36,10 +36,11 @@ class Key(NamedTuple):
 class TensorPart(NamedTuple):
     """A tensor among the arguments."""
 
+    kind: type
     shape: tuple
     dtype: object
-    tracked: bool
-    gradient: object  # None, or (shape, dtype, tracked, order) of its `.grad`
+    history: int  # see `history_of`
+    gradient: object  # None, or (shape, dtype, history, order) of its `.grad`
     same: int  # the number of the tensor it is among the arguments
     order: object  # True: in C order; otherwise its strides
 
@@ -74,7 +75,7 @@ def key_of(leaves, spec):
                 return None
             same = seen.setdefault(id(leaf), len(seen))
             *first, order = form
-            parts.append(TensorPart(*first, gradient, same, order))
+            parts.append(TensorPart(leaf.__class__, *first, gradient, same, order))
         else:
             parts.append(ConstantPart(leaf.__class__, _identity(leaf)))
     try:
@@ -88,12 +89,12 @@ def key_of(leaves, spec):
 
 
 def _form(tensor):
-    """(shape, dtype, whether it is tracked, order) of a tensor; False where that can't be told."""
+    """(shape, dtype, history, order) of a tensor; False where that can't be told."""
     value = tensor._value
     if value.dtype is None:
         return False
     order = value.flags.c_contiguous or value.strides
-    return value.shape, value.dtype, tensor._node is not None, order
+    return value.shape, value.dtype, history_of(tensor._node), order
 
 
 def loosened(key):
@@ -144,7 +145,8 @@ def _difference(part, old):
         return f"it is {_told(part)}, it was {_told(old)}"
     if (part.shape, part.dtype) != (old.shape, old.dtype):
         return f"a tensor is {_told(part)}, it was {_told(old)}"
-    names = {"tracked": "whether it requires a gradient", "gradient": "its .grad",
+    names = {"kind": "its class", "gradient": "its .grad",
+             "history": "whether it requires a gradient, or is a leaf",
              "same": "which argument it also is",
              "order": "the order in which it lies in memory"}  # fmt: skip
     field = next(f for f in names if getattr(part, f) != getattr(old, f))

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...base import tree
 from ...core.handle import TensorBase
-from ...core.modes import LOCAL, STATE
+from ...core.modes import LOCAL, STATE, UNHURRIED
 from ...core.native import waiting
 from ..machine import shared_code
 from ..recording.breaks import Break, Surroundings, code_of, codes_below, frames_of, stops_of
@@ -52,6 +52,13 @@ def forget_all():
     for optimized in list(_ALL):
         optimized.forget()
     shared_code.forget()
+
+
+def _watched():
+    """Whether somebody wants to see each operation, or to change it."""
+    if not STATE.special:
+        return False
+    return LOCAL.function_modes or any(each is not UNHURRIED for each in STATE.listeners)
 
 
 def _missed(*args):
@@ -125,7 +132,7 @@ class Optimized:
                 return self.function(*args, **kwargs)
             with _ONE:  # another thread's trial run holds stand-ins in the tensors
                 pass
-        if STATE.listeners or LOCAL.levels or STANCE[-1] == "force_eager":
+        if _watched() or LOCAL.levels or STANCE[-1] == "force_eager":
             return self.function(*args, **kwargs)
         leaves, spec = tree.flatten((args, kwargs))
         tensors = tensors_in(leaves)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...base import tree
-from ...core.handle import TensorBase
+from ...core.handle import TensorBase, history_of
 from ...transforms.draws import place_of, return_to
 from ..execution import program
 from ..execution.compiled import Compiled, Entry, Gradient
@@ -27,13 +27,13 @@ class Guard(NamedTuple):
     handle: object  # or an Entry, which tells where it is kept
     shape: tuple
     dtype: object
-    tracked: bool
+    history: int
     without_grad: bool
     order: object  # True: in C order; otherwise its strides
 
     def refused(self):
         """Why the tensor is not as it was; None if it is."""
-        handle, shape, dtype, tracked, without_grad, order = self
+        handle, shape, dtype, history, without_grad, order = self
         if handle.__class__ is Entry:
             handle = handle.tensor()
             if not isinstance(handle, TensorBase):
@@ -41,7 +41,7 @@ class Guard(NamedTuple):
         value = handle._value
         if value.dtype is not dtype or value.shape != shape:
             return f"a tensor is {value.dtype}{list(value.shape)}, it was {dtype}{list(shape)}"
-        if (handle._node is not None) is not tracked or (handle._grad is None) is not without_grad:
+        if history_of(handle._node) != history or (handle._grad is None) is not without_grad:
             return "a tensor's requires_grad is not what it was, or whether it has a .grad"
         if value.__class__ is np.ndarray and (value.flags.c_contiguous or value.strides) != order:
             return "a tensor lies in memory in another order"
@@ -115,12 +115,12 @@ def version_of(captured, reach, tensors, varying=False):
         made = Compiled(captured, given, varying)
         guards.prepare()
     for old, place in zip(captured.sources, given, strict=True):
-        old.forget(replaced=place is None)
+        old.forget(replaced=place is None or place.__class__ is int)
     return Version(made, Watches(watched, captured.stores), conditions)
 
 
 def _guard(handle, old, order):
-    return Guard(handle, old.value.shape, old.value.dtype, old.node is not None, old.grad is None,
+    return Guard(handle, old.value.shape, old.value.dtype, old.history, old.grad is None,
                  order)  # fmt: skip
 
 

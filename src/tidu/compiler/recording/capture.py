@@ -9,82 +9,40 @@ changed) raises `Break`, with nothing changed.
 
 import math
 import sys
-from itertools import pairwise
 from threading import Event, get_ident
 
 import numpy as np
-from numpy.lib.array_utils import byte_bounds
 
 from ...base import tree
 from ...base.errors import GraphFreed, ValueAsked
 from ...base.streams import default_generator
 from ...base.streams.generator import RESTARTS
-from ...core.handle import LEAF, TensorBase, Unresolved, root_of, shape_of, wrap
+from ...core.handle import LEAF, TensorBase, root_of, shape_of, wrap
 from ...core.modes import LOCAL
 from ...core.node import Node
-from ...primitives.base import address
 from ...program.ir import Equation, Variable
 from ...transforms.draws import place_of, recorded, return_to
 from ...transforms.numbers import Number
 from ...transforms.reverse import run_pass
 from ...transforms.trace import Traced, Tracer, memory_of, pick
-from ...transforms.write_checks import overlaps_itself, shown_twice
 from ..graphs.questions import Deferred, check, demand
 from ..loops.layout import VIEWS
 from .breaks import CLOCK, Break, Surroundings, Undecided, frames_here, frames_of
 from .executed import Executed
+from .given import Given, check_given
 from .growing import APPENDED, Growing
 from .modes import Modes
-from .reach import Containers, is_fixed, same_entries, tensors_in
+from .reach import Containers, is_fixed, tensors_in
 from .turned import Layouts, order_of
 from .watches import Watches
 
 __all__ = ["Captured", "capture"]
 
 
-class _Handle:
-    """A tensor as it was before the run. `order`: its axes, outermost first, where its memory is
-    dense in another order than C's."""
-
-    __slots__ = ("extra", "grad", "handle", "names", "node", "order", "value", "variable", "view")
-
-    def __init__(self, handle):
-        self.handle = handle
-        self.value, self.node, self.grad = handle._value, handle._node, handle._grad
-        self.view, self.extra, self.variable = handle._view, handle._extra, None
-        self.names, self.order = dict(handle.__dict__), _turned(self.value)
-
-    def restore(self):
-        handle = self.handle
-        handle._value, handle._node, handle._grad = self.value, self.node, self.grad
-        handle._view, handle._extra = self.view, self.extra
-        if self.renamed():
-            handle.__dict__.clear()
-            handle.__dict__.update(self.names)
-
-    def forget(self, replaced):
-        """Keep no memory that the caller may drop: the gradient (it is known that there was one),
-        and the tensor itself where each call replaces it and none reads it."""
-        self.grad = self.grad is not None or None
-        if replaced:
-            self.handle = self.value = self.node = None
-
-    def renamed(self):
-        """Whether attributes were set on the tensor."""
-        return not same_entries(self.handle.__dict__, self.names)
-
-
-def _turned(value):
-    if not isinstance(value, np.ndarray) or value.flags.c_contiguous or not value.flags.aligned:
-        return None
-    order = order_of(value)
-    return order if order and value.transpose(order).flags.c_contiguous else None
-
-
 class Captured:
     """The graph of a run, and what its inputs and outputs are.
 
-    `sources`: for each input, the `_Handle`; outputs are, in order, the tensors returned, what is
+    `sources`: for each input, the `Given`; outputs are, in order, the tensors returned, what is
     to be written back (`written`: handles), the gradients that are other tensors
     (`gradients`: (handle, place or None, whether nothing reads or writes the last one)). `homes`:
     for each output the tensor whose memory it lies in (None for what needs none: what is written
@@ -142,8 +100,8 @@ def capture(function, args, kwargs, reach, answers=None, numbers=None):
         raise Break(f"it reaches {reach.passing}", names=CLOCK if clock else frozenset())
     leaves, _ = tree.flatten((args, kwargs))
     handles = _unique([*tensors_in(leaves), *reach.tensors])
-    olds = [_Handle(h) for h in handles]
-    run = _Run(function, args, kwargs, olds, reach, _check(olds), answers)
+    olds = [Given(h) for h in handles]
+    run = _Run(function, args, kwargs, olds, reach, check_given(olds), answers)
     run.tracer.numbers = numbers
     place = place_of(default_generator)
     given, modes, run.growing = Containers((args, kwargs)), Modes(), Growing(reach.aside)
@@ -218,42 +176,6 @@ def _unique(handles):
     return list(found.values())
 
 
-_BITS = (
-    "a tensor has the conjugate or the negative bit set (resolve_conj() and resolve_neg() compute "
-    "its elements)"
-)
-
-
-def _check(olds):
-    """Refuse what a stand-in cannot stand for; returns those that share memory, or repeat it."""
-    spans, shared = [], set()
-    for old in olds:
-        value = old.value
-        if value.__class__ is Unresolved:
-            raise Break(_BITS)
-        if value.dtype is None:
-            raise Break("a tensor belongs to a transform that is running outside")
-        if old.extra is not None and (
-            old.extra.inference or old.extra.hooks or old.extra.after_hooks
-        ):
-            raise Break("a tensor has hooks, or was made in inference mode")
-        if isinstance(value, np.ndarray) and value.size:
-            if value.flags.c_contiguous:
-                start = address(value)
-                spans.append((start, start + value.nbytes, old))
-            elif old.node is LEAF and old.order is None:
-                raise Break("a parameter lies in memory with gaps, or shares elements")
-            else:
-                spans.append((*byte_bounds(value), old))
-                if shown_twice(value) or overlaps_itself(value):
-                    shared.add(old)
-    spans.sort(key=lambda span: span[:2])
-    for (_, end, a), (start, _, b) in pairwise(spans):
-        if start < end:
-            shared |= {a, b}
-    return shared
-
-
 _PATIENCE = 10  # seconds
 
 
@@ -266,7 +188,7 @@ class _Tracer(Tracer):
 
     def __init__(self, answers=None):
         super().__init__()
-        self.layouts = Layouts(self.graph)
+        self.layouts, self.results = Layouts(self.graph), set()
         self.answers, self.known = answers, 0 if answers is None else len(answers)
         self.thread, self.over = get_ident(), Event()
 
@@ -420,6 +342,7 @@ class _Run:
         handle._value = Traced(variable, self.tracer)
         handle._view = handle._extra = None
         if handle._node.__class__ is Node:
+            self.tracer.results.add(id(handle))
             handle._node = LEAF  # what comes back to it goes on from here
 
     def _collect(self, result):
@@ -517,17 +440,18 @@ class _Run:
                     places[id(value)] = here
                     return "gradient", old
         extra = value._extra
+        if extra and extra.inference and not LOCAL.inference:
+            raise Break("it returns a tensor made in inference mode")
         if extra is not None and (extra.retains or extra.hooks or extra.after_hooks):
             raise Break("it returns a tensor with hooks, or one that retains its gradient")
         places[id(value)] = here
         base, steps = root_of(value)
-        if base is not value:
-            for old in self.olds:
-                if old.handle is base:
-                    steps = self._told(steps, outputs)
-                    # Such a view looks at its base for its history, one of `detach()` does not.
-                    linked = value._view is not None and value._view.base is base
-                    return "view", (old, steps, linked and value._node is None)
+        for old in self.olds if base is not value else ():
+            if old.handle is base:
+                view = value._view  # which has its base's history; one of `detach()` has none
+                linked = view is not None and view.base is base
+                form = (view.grad_mode, view.part) if linked else None
+                return "view", (old, self._told(steps, outputs), form)
         memory = value._value.dtype is not None  # a constant's: no equation says what it views
         if steps and memory or any(step not in VIEWS for step, _ in steps):
             steps = self._told(steps, outputs)
@@ -558,14 +482,17 @@ class _Run:
             made.gradients.append((old, None))
             return
         made.gradients.append((old, len(outputs)))
-        alike = tuple(shape_of(now)) == old.value.shape
-        order = old.order if alike else None  # it lies as its tensor does
+        alike = tuple(shape_of(now)) == old.value.shape  # then it lies as its tensor does
+        order = old.order if alike else None
         outputs.append((self._variable(now), root_of(now)[0], order))
 
     def _backward(self, made, values):
         """The cotangents of what was given and reached, from those of the results."""
+        linked = [v for v, (kind, what) in zip(values, made.results, strict=True)
+                  if kind == "view" and what[2]]  # fmt: skip
+        apart = {id(v) for v in (*linked, *[o.handle for o in self.olds])}
         tracked = _unique([v for v in values if isinstance(v, TensorBase) and v._node is not None
-                           and all(v is not o.handle for o in self.olds)])  # fmt: skip
+                           and id(v) not in apart])  # fmt: skip
         if not tracked:
             return
         graph = self.tracer.graph
