@@ -124,6 +124,8 @@ def _add(leaf, g, create_graph, lift):
         old = leaf._grad
         if isinstance(g, TensorBase) or old is not None and old._value.dtype is None:
             g = _handle(g)
+            if LOCAL.tracer is not None:
+                LOCAL.tracer.arrives(leaf)
             if old is None:
                 kept = create_graph or g._value.dtype is not None or hasattr(g._value, "inner")
                 leaf._grad = g if kept else lift(g, None)
