@@ -536,8 +536,9 @@ class _Run:
         except ValueAsked as error:
             raise Break(_VALUE, frames_of(error), REGISTERING) from None
         if self._changes() != before:
-            names = Watches(self.reach).changed_names()
-            raise Break(_LATER, executed.changing(names), REGISTERING)
+            places = executed.changing(Watches(self.reach).changed_names())
+            places = places or self.executed.mentioning(REGISTERING)
+            raise Break(_LATER, places, REGISTERING)
         names = executed.names()
         made.names = None if names is None or made.names is None else made.names | names
         return job
