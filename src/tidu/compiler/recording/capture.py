@@ -28,6 +28,7 @@ from ...transforms.draws import place_of, recorded, return_to
 from ...transforms.numbers import Number
 from ...transforms.reverse import run_pass
 from ...transforms.trace import Traced, Tracer, memory_of, pick
+from ...transforms.write_checks import overlaps_itself, shown_twice
 from ..graphs.questions import Deferred, check, demand
 from ..loops.layout import VIEWS
 from .breaks import CLOCK, Break, Surroundings, Undecided, frames_here, frames_of
@@ -224,7 +225,7 @@ _BITS = (
 
 
 def _check(olds):
-    """Refuse what a stand-in cannot stand for; returns those that share memory with another."""
+    """Refuse what a stand-in cannot stand for; returns those that share memory, or repeat it."""
     spans, shared = [], set()
     for old in olds:
         value = old.value
@@ -244,6 +245,8 @@ def _check(olds):
                 raise Break("a parameter lies in memory with gaps, or shares elements")
             else:
                 spans.append((*byte_bounds(value), old))
+                if shown_twice(value) or overlaps_itself(value):
+                    shared.add(old)
     spans.sort(key=lambda span: span[:2])
     for (_, end, a), (start, _, b) in pairwise(spans):
         if start < end:
@@ -363,11 +366,8 @@ class _Run:
     def __init__(self, function, args, kwargs, olds, reach, shared, answers):
         self.shared = shared
         self.function, self.args, self.kwargs = function, args, kwargs
-        self.olds, self.reach, self.tracer = (
-            olds,
-            reach,
-            _Tracer(None if answers is None else list(answers)),
-        )
+        self.olds, self.reach = olds, reach
+        self.tracer = _Tracer(None if answers is None else list(answers))
         self._rate_names = set()
 
     def go(self):
@@ -454,7 +454,7 @@ class _Run:
             if self._variable(group[key]).name not in self._rate_names:
                 raise Break("it changes a learning rate")
         if any(old in self.shared for old, _ in made.written):
-            raise Break("it writes into memory that two of its tensors share")
+            raise Break("it writes into memory that two of its tensors share, or one shows twice")
         made.graph = graph
         used = made.used()
         apart = {id(old.handle) for old in self.olds if old.variable not in used}
