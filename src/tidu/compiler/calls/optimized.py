@@ -3,6 +3,7 @@
 import os
 import weakref
 from functools import update_wrapper
+from operator import is_
 from threading import RLock, get_ident
 
 import numpy as np
@@ -31,7 +32,7 @@ from .dynamic import is_dynamic, learn
 from .guards import MISS, TAKEN
 from .keys import floats_in, is_varying, key_of, opened, overlap
 from .quick import RUNNING, quick_for
-from .stretches import parted
+from .stretches import form_of, parted
 from .telling import Telling, explained
 from .versions import VALUE_ERRORS, version_of
 from .ways import Way, captured_way, follow
@@ -90,7 +91,7 @@ class Optimized:
         self.versions = {}  # key -> its versions, the last made first
         self.instead = {}  # key -> what runs where it can't be compiled as a whole
         self.cut_at = {}  # the lines of a break -> the function in stretches, or None
-        self.stretches = []
+        self.form, self.stretches = form_of(self.function), []
         self.trials = {}
         self.telling.forget()
         self.plain = False  # a stretch in which no tensor is computed
@@ -137,6 +138,8 @@ class Optimized:
         leaves, spec = tree.flatten((args, kwargs))
         tensors = tensors_in(leaves)
         key = key_of(leaves, spec)
+        if key in self.instead and not all(map(is_, form_of(self.function), self.form)):
+            self.forget()
         if key is None or key in self.instead:
             _COUNTS["eager"] += 1
             run = self.instead.get(key) or self._beside_arrays(args) or self.function

@@ -122,7 +122,10 @@ class Quick:
             if id(old) in written:
                 if isinstance(which, int):
                     raise _Unsupported  # another array at each call
-                value = (which.tensor() if owned else which)._value
+                there = which.tensor() if owned else which
+                if there is None:
+                    raise _Unsupported  # a gradient that the call has dropped
+                value = there._value
                 arrays.append(value)
             if old.value.__class__ is np.ndarray and not old.value.flags.c_contiguous:
                 raise _Unsupported

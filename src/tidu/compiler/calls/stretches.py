@@ -15,7 +15,7 @@ import types
 
 from .variables import captured_names, names_of
 
-__all__ = ["parted", "plain_function"]
+__all__ = ["form_of", "parted", "plain_function"]
 
 _PARTS = "__stretches"
 _CALLEE = "__callee"
@@ -32,6 +32,12 @@ def plain_function(function):
     if isinstance(function, types.MethodType):
         return function.__func__, function.__self__
     return function, None
+
+
+def form_of(function):
+    """The code and defaults of a function, which a program may replace."""
+    plain, _ = plain_function(function)
+    return [getattr(plain, name, None) for name in ("__code__", "__defaults__", "__kwdefaults__")]
 
 
 def parted(function, stops, compiled, callee=None):

@@ -26,6 +26,7 @@ from ...transforms.draws import place_of, recorded, return_to
 from ...transforms.numbers import Number
 from ...transforms.reverse import reachable, run_pass
 from ...transforms.trace import Traced, Tracer, memory_of, pick
+from ...transforms.write_checks import overlaps_itself, shown_twice
 from ..graphs.questions import Deferred, check, demand
 from ..loops.layout import VIEWS
 from .breaks import CLOCK, Behind, Break, Surroundings, Undecided, frames_here, frames_of
@@ -154,7 +155,7 @@ _BITS = (
 
 
 def _check(olds):
-    """Refuse what a stand-in cannot stand for; returns those that share memory with another."""
+    """Refuse what a stand-in cannot stand for; returns those that share memory, or repeat it."""
     spans, shared = [], set()
     for old in olds:
         value = old.value
@@ -172,6 +173,8 @@ def _check(olds):
                 raise Break("a parameter lies in memory with gaps, or shares elements")
             else:
                 spans.append((*byte_bounds(value), old))
+                if shown_twice(value) or overlaps_itself(value):
+                    shared.add(old)
     spans.sort(key=lambda span: span[:2])
     for (_, end, a), (start, _, b) in pairwise(spans):
         if start < end:
@@ -308,11 +311,8 @@ class _Run:
     def __init__(self, function, args, kwargs, olds, reach, shared, answers):
         self.shared = shared
         self.function, self.args, self.kwargs = function, args, kwargs
-        self.olds, self.reach, self.tracer = (
-            olds,
-            reach,
-            _Tracer(None if answers is None else list(answers)),
-        )
+        self.olds, self.reach = olds, reach
+        self.tracer = _Tracer(None if answers is None else list(answers))
         self.tracer.held, self._rate_names = olds, set()
 
     def go(self):
@@ -395,7 +395,7 @@ class _Run:
             if self._variable(group[key]).name not in self._rate_names:
                 raise Break("it changes a learning rate")
         if any(old in self.shared for old, _ in made.written):
-            raise Break("it writes into memory that two of its tensors share")
+            raise Break("it writes into memory that two of its tensors share, or one shows twice")
         made.graph = graph
         met = self.tracer.arrived
         made.arrivals = [old for old in self.olds if old.end is not None

@@ -31,6 +31,9 @@ _OWN = __name__.partition(".")[0]
 _OTHERS = {_OWN, "builtins", "abc", "typing", "collections", "enum", "types", "functools", "numpy"}
 
 
+_OF_FUNCTIONS = [
+    vars(types.FunctionType)[n] for n in ("__code__", "__defaults__", "__kwdefaults__")
+]
 _ASIDE = (type, types.ModuleType, types.BuiltinFunctionType, np.ndarray, Generator)
 
 
@@ -157,8 +160,13 @@ class Reach:
         if (function.__module__ or "").partition(".")[0] == _OWN:
             return [c.cell_contents for c in function.__closure__ or () if _filled(c)]
         self.functions.append(function)
-        found = list(function.__defaults__ or ()) + list((function.__kwdefaults__ or {}).values())
-        found.append(vars(function))
+        found = [*(function.__defaults__ or ()), vars(function)]
+        if function.__kwdefaults__:
+            found.append(function.__kwdefaults__)
+        for member in _OF_FUNCTIONS:  # which a program may replace
+            cell = SlotOf(function, member)
+            if cell.cell_contents is not None:
+                self.cells.append((cell, cell.cell_contents))
         for cell in function.__closure__ or ():
             if _filled(cell):
                 self.cells.append((cell, cell.cell_contents))
