@@ -86,7 +86,7 @@ class Executed:
 
 
 # What packages do to objects of their own is no statement of the program's.
-_ELSEWHERE = tuple(os.path.dirname(module.__file__) + os.sep for module in (np, os))
+_ELSEWHERE = tuple(os.path.dirname(str(module.__file__)) + os.sep for module in (np, os))
 
 
 def is_program(code):
