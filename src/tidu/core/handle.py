@@ -15,7 +15,7 @@ from .modes import LOCAL, STATE
 from .versions import moved
 
 __all__ = ["LEAF", "TensorBase", "Unresolved", "View", "bottom", "concrete", "edge_of",
-           "element_type", "extra_of", "history_of", "live_views", "lying", "note_shared", "note_view",
+           "element_type", "extra_of", "live_views", "lying", "note_shared", "note_view",
            "plain", "root_of", "settle", "shape_of", "wrap"]  # fmt: skip
 
 
@@ -30,11 +30,6 @@ class _Leaf:
 
 LEAF = _Leaf()
 _new = object.__new__
-
-
-def history_of(node):
-    """What the `_node` of a tensor says: 2 that nothing is recorded, 1 a leaf, 0 a result."""
-    return 2 if node is None else int(node is LEAF)
 
 
 class TensorBase:

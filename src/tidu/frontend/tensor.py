@@ -44,7 +44,6 @@ from ..ops.flags import require_bool
 from ..ops.from_data import array_from
 from ..ops.operators import invert, matmul, operator, power, reflected, rmatmul
 from ..transforms.mutation import written
-from ..transforms.trace import is_leaf
 from .late_methods import LateMethods
 from .subclasses import as_subclass, of_class
 from .tensor_methods import TensorMethods
@@ -162,11 +161,12 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
         self._node = LEAF if requires_grad else None
         return self
 
-    is_leaf = property(is_leaf)
+    is_leaf = property(lambda self: self._node is None or self._node is LEAF)
 
     @property
     def grad_fn(self):
-        return None if self.is_leaf else gradient_edge(self).node
+        node = self._node
+        return None if node is None or node is LEAF else gradient_edge(self).node
 
     @property
     def grad(self):

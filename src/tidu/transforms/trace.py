@@ -10,7 +10,7 @@ from ..base.dtypes import KEPT
 from ..base.errors import ValueAsked, hinted
 from ..base.size import view_strides
 from ..core.dispatch import edges_of, kept, pack_saved, record
-from ..core.handle import LEAF, TensorBase, Unresolved, shape_of, wrap
+from ..core.handle import TensorBase, Unresolved, shape_of, wrap
 from ..core.levels import Reading, StandIn
 from ..core.modes import LOCAL, grad_enabled
 from ..core.primitive import infer
@@ -18,7 +18,7 @@ from ..primitives.indexing import take
 from ..program.ir import Equation, Graph
 
 __all__ = ["Traced", "Tracer", "constant_of", "first_pick", "fits_memory", "infer",
-           "is_leaf", "memory_of", "noted", "pick", "retrack", "trace", "unknown_place"]  # fmt: skip
+           "memory_of", "noted", "pick", "retrack", "trace", "unknown_place"]  # fmt: skip
 
 
 class Traced(StandIn):
@@ -60,14 +60,6 @@ def fits_memory(handle, shape):
     return True
 
 
-def is_leaf(handle):
-    """Whether a tensor was computed by nothing that is recorded."""
-    node, value = handle._node, handle._value
-    if node is LEAF and value.__class__ is Traced and id(handle) in value.level.results:
-        value.level.refuse("it asks whether a given tensor is a leaf")
-    return node is None or node is LEAF
-
-
 class Tracer(Reading):
     """The level of a trace: depth 0, below all transforms."""
 
@@ -91,6 +83,12 @@ class Tracer(Reading):
     def refuse(self, reason):
         """What a trace can't follow is an error."""
         raise RuntimeError(reason)
+
+    def arrives(self, leaf):
+        """A gradient arrives at a leaf."""
+
+    def goes_back(self, wanted, seeds):
+        """A backward pass begins for edges with these ids alone."""
 
     def drawn_along(self, handle):
         """A draw follows the memory of `handle`: its axes in that order, None for their own."""

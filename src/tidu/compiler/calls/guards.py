@@ -392,13 +392,16 @@ class Block:
         self.kept.append(cell)
         self.pointer(id(cell) + layout().cell, value)
 
-    def tensor(self, which, slot, old, value=None, owned=False):
+    def tensor(self, which, slot, old, value=None, owned=False, extra=()):
         """A tensor (or the number of an argument) as the trial run found it, its address to be put
-        at `slot`; `value`: the very value it must have; `owned`: it is the gradient of `which`."""
+        at `slot`; `value`: the very value it must have; `owned`: it is the gradient of `which`;
+        `extra`: the `_extra` it must have, if there is one."""
         first = which if isinstance(which, int) else self._id(which)
         kind = OWNED if owned else TENSOR
-        self.words += [kind, first, id(old.kind), slot, old.history,
+        node = id(old.node) if old.node in (None, LEAF) else 0
+        self.words += [kind, first, id(old.kind), slot, node,
                        old.grad is not None, 0 if value is None else self._id(value),
+                       *(map(self._id, extra) if extra else (0,)),
                        *_form(old.shape, old.dtype)]  # fmt: skip
 
     def gradient(self, which, slot, shape, dtype):

@@ -28,7 +28,7 @@ TOGETHER = 4  # versions of dictionaries that are compared at a time
 # in Python, what makes a result of a list, whether a call failed, where calls are counted, and what
 # is called after many.
 HEADER = 16
-NONE, ARRAY, CLASS, NODE = 2, 3, 4, 5  # None, the classes of arrays and tensors, a leaf's node
+NONE, ARRAY, CLASS, LEAF = 2, 3, 4, 5  # None, the classes of arrays and tensors, what leaves have
 BUSY, FINISH, NEXT, MISSED, QUICK, REST, GIVE, FAILED, COUNT, MANY = range(6, HEADER)
 
 
@@ -229,7 +229,8 @@ def _memory(c, value, first, bad=None):
 
 
 def _check_tensor(c, at):
-    """TENSOR handle class slot history grad value type scalar dims sizes...: writes its address."""
+    """TENSOR handle class slot node grad value extra type scalar dims sizes...: writes its address;
+    0 stands for any value, any extra, and any node but those of leaves."""
     return _tensor(c, at, _handle(c))
 
 
@@ -241,13 +242,14 @@ def _check_owned(c, at):
 def _tensor(c, at, handle):
     m, none = c.m, c.known(NONE)
     c.need(c.read(handle, WORD, "i64") == c.word(2))
-    node = c.read(handle, at.node, "i64")
-    plain, leaf = [m.convert(node == what, "i64") for what in (none, c.known(NODE))]
-    without = m.convert(c.read(handle, at.grad, "i64") == none, "i64")
-    value, wanted = c.read(handle, at.value), c.word(6)
-    c.need(plain + plain + leaf == c.word(4), without != c.word(5),
-           (wanted == 0) | (m.put("i64", 1, f"ptrtoint {value} to i64") == wanted))  # fmt: skip
-    data, words = _memory(c, value, 7)
+    node, wanted_node = c.read(handle, at.node, "i64"), c.word(4)
+    computed = (node != none) & (node != c.known(LEAF)) & (wanted_node == 0)
+    missing = m.convert(c.read(handle, at.grad, "i64") == none, "i64")
+    value, wanted, extra = c.read(handle, at.value), c.word(6), c.word(7)
+    c.need((node == wanted_node) | computed, missing != c.word(5),
+           (wanted == 0) | (m.put("i64", 1, f"ptrtoint {value} to i64") == wanted),
+           (extra == 0) | (c.read(handle, at.extra, "i64") == extra))  # fmt: skip
+    data, words = _memory(c, value, 8)
     m.store(data, c.word(3, "ptr"))
     return words
 

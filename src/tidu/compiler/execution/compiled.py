@@ -60,7 +60,8 @@ def _view(base, steps, form):
         view = follow(base, steps)
     finally:
         set_grad(was)
-    view._view.part = form[1]
+    if form[1] is not None:
+        view._view.part = form[1]
     return view
 
 
