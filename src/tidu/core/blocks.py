@@ -32,10 +32,11 @@ __all__ = [
     "zeros",
 ]
 
-# Elements from which a compiled loop with its 5 to 10 µs of checks is asked for; NumPy takes 30 µs
-# for tanh of so many. Its plain arithmetic takes 3: there a loop gains from PLAIN on, where two
-# threads have more of the caches and of the memory's bandwidth than one (on an Intel Xeon x + y and
-# its gradients take 126 µs without and 84 with a loop for 100,000 elements, x + y alone 15 and 16).
+# Elements from which a compiled loop with its 2 to 5 µs of checks is asked for; where NumPy has
+# vector code of its own, later (_FROM_BYTES). Its plain arithmetic takes 3 µs: there a loop gains
+# from PLAIN on, where two threads have more of the caches and of the memory's bandwidth than one
+# (on an Intel Xeon x + y and its gradients take 126 µs without and 84 with a loop for 100,000
+# elements, x + y alone 15 and 16).
 LOOP_FROM = 1 << 13
 PLAIN = 3 << 15
 # 100,000 ones take NumPy 8 µs, a loop 4. Its zeros are as fast up to 2**20, and far beyond, where
@@ -55,14 +56,17 @@ _UFUNCS = {operator.mul: np.multiply, operator.add: np.add, operator.sub: np.sub
            operator.truediv: np.divide, operator.neg: np.negative}  # fmt: skip
 _PLAIN_RULES = (operator.mul, operator.add, operator.sub, operator.neg)  # one operation as well
 # Bytes of an array from which a loop beats NumPy's own vector code, in float32 and in float64.
-_COPYING, _SHORT, _LONG = (3 << 17, 3 << 17), (1 << 17, 1 << 17), (1 << 18, 1 << 18)
 _FROM_BYTES = {
-    **dict.fromkeys((np.absolute, np.floor, np.ceil, np.trunc, np.rint, np.maximum, np.minimum),
-                    _COPYING),
-    **dict.fromkeys((np.exp2, np.expm1, np.tanh, np.arctan), _SHORT),
-    **dict.fromkeys((np.log, np.log2, np.log10, np.log1p, np.sinh, np.cosh), _LONG),
-    **dict.fromkeys((np.sin, np.cos), (1 << 18, 0)),
-}  # fmt: skip
+    compute: least
+    for computes, least in (
+        ((np.absolute, np.floor, np.ceil, np.trunc, np.rint), (3 << 17, 3 << 17)),
+        ((np.maximum, np.minimum), (3 << 17, 3 << 17)),
+        ((np.log, np.log2, np.log10, np.log1p, np.sinh, np.cosh), (1 << 18, 1 << 18)),
+        ((np.sin, np.cos), (1 << 18, 0)),
+        ((np.exp2, np.expm1, np.tanh, np.arctan), (1 << 17, 1 << 17)),
+    )
+    for compute in computes
+}
 _SHORT_RULES = {(np.exp, 0), (np.log, 0), (operator.truediv, 0)}  # one product or quotient each
 _SHORT_RULES_FROM = 1 << 16  # elements
 
