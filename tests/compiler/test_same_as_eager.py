@@ -325,3 +325,19 @@ def test_results_lie_in_memory_as_eager_ones(name):
     for a, b in zip(*[r if isinstance(r, tuple) else (r,) for r in results], strict=True):
         torch.testing.assert_close(a, b)
         assert a.stride() == b.stride() or name == "a view of it"
+
+
+@pytest.mark.parametrize("function", [
+    lambda x: (x * 2j).cumsum(0), lambda x: x.to(torch.float8_e4m3fn) + x.to(torch.float8_e4m3fn),
+    lambda x: (x * 2j).exp(),
+])  # fmt: skip
+def test_types_that_only_keep_numbers_are_refused_as_eagerly(function):
+    x = torch.ones(4, dtype=torch.float16)
+    with pytest.raises(NotImplementedError) as expected:
+        function(x)
+    for fullgraph in (False, True):
+        with pytest.raises(NotImplementedError) as found:
+            torch.compile(function, fullgraph=fullgraph)(x)
+        assert str(found.value) == str(expected.value)
+    sums = both(lambda x: (x * 2j) * (x * 3j) + x * 1j, x)(x)
+    assert sums.dtype is torch.complex32

@@ -33,28 +33,33 @@ _KERNELS = {  # where PyTorch's name of the kernel is not NAME_cpu
 
 
 def require_moving(prim, values):
-    """Raise if one of the values is of such a type and the primitive computes."""
+    """Raise if one of the values, arrays or variables of a graph, is of such a type and the
+    primitive computes."""
     if prim.is_view or prim.name in _MOVING:
         return
-    for value in values:
-        kind = getattr(value, "dtype", None)
-        if kind in KEPT and not _has_kernel(prim.name, kind, values):
+    kinds = [_kind_of(value) for value in values]
+    ranks = [len(getattr(value, "shape", ())) for value in values]
+    for kind, rank in zip(kinds, ranks, strict=True):
+        if kind in KEPT and not _has_kernel(prim.name, kind, kinds, ranks):
             kernel = None
             if prim.name == "mm":
-                kernel = "dot" if value.ndim == 1 else "bmm"
+                kernel = "dot" if rank == 1 else "bmm"
             elif prim.name == "mv":
-                kernel = "dot" if min(v.ndim for v in values) == 1 == value.ndim else None
+                kernel = "dot" if min(ranks) == 1 == rank else None
             refuse_kept(kind, kernel or _KERNELS.get(prim.name, f"{prim.name}_cpu"))
 
 
-def _has_kernel(name, kind, values):
+def _kind_of(value):
+    return getattr(value, "element_type", None) or getattr(value, "dtype", None)
+
+
+def _has_kernel(name, kind, kinds, ranks):
     """Whether PyTorch computes in this type: sums of complex numbers, products of elements (not by
     a number) and of matrices."""
     if kind.name == "complex32":
         return name in ("add", "sub", "rsub", "mul", "neg")
     if name in ("isfinite", "isinf"):
         return kind.name == "float8_e5m2"  # which has infinities
-    ranks = [getattr(value, "ndim", 0) for value in values]
     if name == "mul":
-        return min(ranks) > 0 and all(value.dtype == kind for value in values)
+        return min(ranks) > 0 and all(other == kind for other in kinds)
     return name in ("addmm", "mm") and max(ranks) <= 2 and (ranks[0], name) != (1, "mm")

@@ -6,9 +6,10 @@ tangents inside the traced program are traced with it. Read `trace`.
 
 import numpy as np
 
+from ..base.dtypes import KEPT
 from ..base.errors import ValueAsked, hinted
 from ..base.size import view_strides
-from ..core.dispatch import edges_of, pack_saved, record
+from ..core.dispatch import edges_of, kept, pack_saved, record
 from ..core.handle import TensorBase, Unresolved, shape_of, wrap
 from ..core.levels import Reading, StandIn
 from ..core.modes import LOCAL, grad_enabled
@@ -79,6 +80,12 @@ class Tracer(Reading):
     def refuse(self, reason):
         """What a trace can't follow is an error."""
         raise RuntimeError(reason)
+
+    def arrives(self, leaf):
+        """A gradient arrives at a leaf."""
+
+    def goes_back(self, wanted, seeds):
+        """A backward pass begins for edges with these ids alone."""
 
     def drawn_along(self, handle):
         """A draw follows the memory of `handle`: its axes in that order, None for their own."""
@@ -172,6 +179,8 @@ def noted(level, prim, args, params):
     several = outs.__class__ is list
     variables = [level.graph.variable(*spec) for spec in (outs if several else [outs])]
     ins = [level.variable_of(a) for a in args]
+    if KEPT:
+        kept.require_moving(prim, ins)
     level.graph.equations.append(Equation(prim, ins, variables, params))
     return variables, several
 

@@ -15,6 +15,7 @@ import numpy as np
 from ...primitives import contraction
 from ...program.ir import Variable
 from ..graphs import bodies, passes
+from ..graphs.in_place import heirs
 from ..graphs.schedule import SMALL_PRODUCT, plan
 from ..graphs.steps import Call, Convolution, Fused, Product, WithEpilogue, reads_of
 from ..loops import convolution, convolution_epilogues, library
@@ -139,11 +140,17 @@ class Program:
         return ref.buffer if self._whole(ref) and ref.buffer in self.fresh else None
 
     def _arrange(self):
-        """Offsets in the arena: a buffer takes the first gap among those alive with it."""
+        """Offsets in the arena: a buffer takes the first gap among those alive with it, or the
+        place of one that it comes after."""
         born, dies = self._lifetimes()
         self.offsets, size = {}, 0
-        placed = []
-        for slot in sorted([s for s in self.scratch if s in born], key=lambda s: -self._bytes(s)):
+        placed, used = [], [s for s in self.scratch if s in born]
+        first = {}  # in the place of each buffer
+        for slot, other in heirs(self.plan, {s: (born[s], dies[s]) for s in used}).items():
+            first[slot] = first.get(other, other)
+            dies[first[slot]] = dies[slot]
+        apart = [s for s in used if s not in first]
+        for slot in sorted(apart, key=lambda s: -self._bytes(s)):
             need, at = self._bytes(slot), 0
             others = [p for p in placed if born[p[2]] <= dies[slot] and born[slot] <= dies[p[2]]]
             for start, end, _ in sorted(others):
@@ -153,6 +160,7 @@ class Program:
             self.offsets[slot] = at
             placed.append((at, at + need, slot))
             size = max(size, at + need)
+        self.offsets.update({slot: self.offsets[other] for slot, other in first.items()})
         self.arena_bytes = size
 
     def _bytes(self, slot):
