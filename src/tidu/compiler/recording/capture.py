@@ -18,6 +18,7 @@ from ...base import tree
 from ...base.errors import GraphFreed, ValueAsked
 from ...base.streams import default_generator
 from ...core.handle import LEAF, TensorBase, Unresolved, root_of, shape_of, wrap
+from ...core.levels import Around, StandIn
 from ...core.modes import LOCAL
 from ...core.node import Packed
 from ...primitives.base import address
@@ -152,6 +153,8 @@ _BITS = (
     "a tensor has the conjugate or the negative bit set (resolve_conj() and resolve_neg() compute "
     "its elements)"
 )
+_OUTSIDE = "a tensor belongs to a transform that is running outside"
+_COMPOSED = "a tensor, or its gradient, is sparse, masked, nested or quantized"
 
 
 def _check(olds):
@@ -162,7 +165,8 @@ def _check(olds):
         if value.__class__ is Unresolved:
             raise Break(_BITS)
         if value.dtype is None:
-            raise Break("a tensor belongs to a transform that is running outside")
+            around = isinstance(value, (Around, StandIn))
+            raise Break(_OUTSIDE if around else _COMPOSED)
         if old.extra is not None and old.extra.inference:
             raise Break("a tensor was made in inference mode")
         if _asks_class(old.kind):
