@@ -168,7 +168,8 @@ def _form(step, nest):
     operands = [(known(key), p.strides, p.kind)
                 for part in (nest.reads, nest.writes) for key, p in part.items()]  # fmt: skip
     reductions = [(r.name, known(r.term), r.place.strides, r.place.kind) for r in nest.reductions]
-    return (nest.shape, nest.reduced, len(nest.reads), *equations, *operands, *reductions)
+    same = [(known(v), known(w)) for v, w in nest.same.items()]
+    return (nest.shape, nest.reduced, len(nest.reads), *equations, *operands, *reductions, *same)
 
 
 def _read_elsewhere(made, step):
@@ -209,19 +210,35 @@ def _nests(program, step):
         reads[name] = Place(ref.buffer, ref.offset, strides, kind_of(ref.dtype))
     equations = step.equations
 
+    same = _read_once(reads)
+
     def compute(m, values):
+        values.update([(v, values[w]) for v, w in same.items()])
         lowered_equations(m, equations, values)
         if step.operands:
             values[None] = values["left"] * values["right"]
 
     writes = {v: _place(made, v, step.shape) for v in written_by(made, step)}
-    nest = Nest(step.shape, reads, compute, writes, [], step.reduced or (), made.varying)
+    nest = Nest(step.shape, reads, compute, writes, [], step.reduced or (), made.varying, same=same)
     for name, term, out in step.reductions:
         ref = made.refs[out]
         strides = _reduced_strides(step.shape, step.reduced, ref.shape, ref.strides)
         place = Place(ref.buffer, ref.offset, strides, kind_of(ref.dtype))
         nest.reductions.append(Reduction(name, term, place))
     return _with_partials(program, nest)
+
+
+def _read_once(reads):
+    """{variable: another that lies in the same place}, taken out of what is read: what is computed
+    of both (a value, and the same behind a barrier) is computed once."""
+    first, same = {}, {}
+    for v, p in reads.items():
+        found = first.setdefault((p.slot, p.offset, p.strides, p.kind), v)
+        if found is not v:
+            same[v] = found
+    for v in same:
+        del reads[v]
+    return same
 
 
 def _place(made, v, shape):
