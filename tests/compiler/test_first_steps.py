@@ -11,7 +11,9 @@ import pytest
 
 import tidu as torch
 from tidu.base.frames import unheard
+from tidu.compiler.loops import blocked, library
 from tidu.compiler.recording.executed import Executed
+from tidu.core.native import NATIVE
 from tidu.optim.kernels import Arrays
 
 
@@ -86,3 +88,28 @@ def test_what_the_library_derives_is_not_listened_to():
     profile = cProfile.Profile()  # somebody else's hears all
     profile.runcall(unheard(rule))
     assert any("inner" in str(key) for key in pstats.Stats(profile).stats)
+
+
+@pytest.mark.parametrize("at_hand", [True, False])
+def test_products_of_a_first_step_use_code_that_is_there(at_hand, monkeypatch):
+    """NumPy's library takes memory and threads of its own; but nothing is compiled for one step."""
+    if not (NATIVE and blocked.serves() and library.available()):
+        pytest.skip("products are not loops of our own here")
+    monkeypatch.setattr(blocked, "at_hand", lambda kind: at_hand)
+    asked, kernel = [], library._kernel
+    monkeypatch.setattr(library, "_kernel", lambda *key: asked.append(key) or kernel(*key))
+    model = torch.nn.Linear(256, 192)
+    updates = torch.optim.Adam(model.parameters())
+    x = torch.ones(128, 256)
+
+    @torch.compile
+    def step():
+        updates.zero_grad()
+        loss = model(x).square().sum()
+        loss.backward()
+        updates.step()
+        return loss
+
+    first = float(step())
+    assert bool(asked) == at_hand
+    assert float(step()) < first

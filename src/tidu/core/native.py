@@ -41,10 +41,10 @@ class _Native:
             return False
 
 
-# What NumPy would take far longer for than LLVM, once.
+# What NumPy would take far longer for than LLVM, once, and products, which look for themselves.
 _NEEDED = {"convolve", "elementwise", "gru", "gru_back", "input_gradient", "lstm", "lstm_back",
-           "max_place", "max_pool", "max_positions", "mean_pool", "mean_spread", "module", "rule",
-           "weight_gradient"}  # fmt: skip
+           "max_place", "max_pool", "max_positions", "mean_pool", "mean_spread", "module",
+           "product", "rule", "stack", "weight_gradient"}  # fmt: skip
 NATIVE = _Native()
 
 

@@ -104,6 +104,7 @@ class Optimizer(Named):
     of dictionaries with a key ``params`` and options of their own.
     """
 
+    reach_also = (_GLOBAL_PRE, _GLOBAL_POST)  # what a step depends on besides, for the compiler
     _hooked = False
     _opt_called = False
 

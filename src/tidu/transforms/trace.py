@@ -81,6 +81,12 @@ class Tracer(Reading):
         """What a trace can't follow is an error."""
         raise RuntimeError(reason)
 
+    def arrives(self, leaf):
+        """A gradient arrives at a leaf."""
+
+    def goes_back(self, wanted, seeds):
+        """A backward pass begins for edges with these ids alone."""
+
     def drawn_along(self, handle):
         """A draw follows the memory of `handle`: its axes in that order, None for their own."""
 

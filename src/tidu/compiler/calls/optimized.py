@@ -3,6 +3,7 @@
 import os
 import weakref
 from functools import update_wrapper
+from operator import is_
 from threading import RLock, get_ident
 
 import numpy as np
@@ -12,18 +13,26 @@ from ...core.handle import TensorBase
 from ...core.modes import LOCAL, STATE
 from ...core.native import waiting
 from ..machine import shared_code
-from ..recording.breaks import Break, Surroundings, code_of, codes_below, frames_of, stops_of
+from ..recording.breaks import (
+    Break,
+    Hooked,
+    Surroundings,
+    code_of,
+    codes_below,
+    frames_of,
+    stops_of,
+)
 from ..recording.capture import capture
 from ..recording.growing import append_only
 from ..recording.numbers import for_all
-from ..recording.reach import Reach, tensors_in
+from ..recording.reach import Reach, hooks_at, tensors_in
 from . import guards, limits
 from .callees import Callees
 from .dynamic import is_dynamic, learn
 from .guards import MISS, TAKEN
 from .keys import floats_in, is_varying, key_of, opened, overlap
 from .quick import RUNNING, quick_for
-from .stretches import parted
+from .stretches import form_of, parted
 from .telling import Telling, explained
 from .versions import VALUE_ERRORS, version_of
 from .ways import Way, captured_way, follow
@@ -82,7 +91,7 @@ class Optimized:
         self.versions = {}  # key -> its versions, the last made first
         self.instead = {}  # key -> what runs where it can't be compiled as a whole
         self.cut_at = {}  # the lines of a break -> the function in stretches, or None
-        self.stretches = []
+        self.form, self.stretches = form_of(self.function), []
         self.trials = {}
         self.telling.forget()
         self.plain = False  # a stretch in which no tensor is computed
@@ -129,6 +138,8 @@ class Optimized:
         leaves, spec = tree.flatten((args, kwargs))
         tensors = tensors_in(leaves)
         key = key_of(leaves, spec)
+        if key in self.instead and not all(map(is_, form_of(self.function), self.form)):
+            self.forget()
         if key is None or key in self.instead:
             _COUNTS["eager"] += 1
             run = self.instead.get(key) or self._beside_arrays(args) or self.function
@@ -207,7 +218,6 @@ class Optimized:
         if many:
             found = Break(many)
             return lambda: self._otherwise(key, found, args, kwargs)
-        reach = _reached(self.function, args, kwargs)
         RUNNING.append(get_ident())
         found = version = None
         try:
@@ -215,11 +225,14 @@ class Optimized:
             varying = dynamic or limits.varies(self.versions, key)
             if dynamic and not limits.known(self.versions, key):
                 learn(self.function, args, kwargs, tensors, _reached)
-            captured = None if answers else self._for_all_floats(key, args, kwargs, reach)
-            if captured is not None:
+            reach = _reached(self.function, args, kwargs)
+            try:
+                captured, answers, open_ = self._recorded(key, args, kwargs, reach, answers)
+            except Hooked:
+                reach = _reached(self.function, args, kwargs, hooks=True)
+                captured, answers, open_ = self._recorded(key, args, kwargs, reach, answers)
+            if open_:
                 kept = self.versions.setdefault(opened(key), [])
-            else:
-                captured, answers = self._captured(args, kwargs, reach, answers)
             if self.telling.is_stretch and not captured.graph.equations:
                 self.plain, self.short = True, _missed
                 return lambda: self.function(*args, **kwargs)
@@ -244,6 +257,13 @@ class Optimized:
         kept.insert(0, version)
         floats = floats_in(tree.leaves((args, kwargs)))
         return lambda: self._by(version, tensors, args, kwargs, floats)
+
+    def _recorded(self, key, args, kwargs, reach, answers):
+        """(Captured, the answers it was made with, whether it serves all floats)."""
+        captured = None if answers else self._for_all_floats(key, args, kwargs, reach)
+        if captured is not None:
+            return captured, answers, True
+        return *self._captured(args, kwargs, reach, answers), False
 
     def _for_all_floats(self, key, args, kwargs, reach):
         """A Captured for any floats in the place of those among the arguments, once a second one
@@ -346,8 +366,11 @@ class _Bound:
         return self.optimized(self.instance, *args, **kwargs)
 
 
-def _reached(function, args, kwargs):
-    root = function, [a for a in tree.leaves((args, kwargs)) if not isinstance(a, TensorBase)]
-    reach = Reach(root)
+def _reached(function, args, kwargs, hooks=False):
+    leaves = tree.leaves((args, kwargs))
+    given = [a for a in leaves if isinstance(a, TensorBase)] if hooks else ()
+    called = [hook for a in given for attached in hooks_at(a) for hook in attached.values()]
+    root = function, [a for a in leaves if not isinstance(a, TensorBase)], called
+    reach = Reach(root, hooks=hooks)
     aside = append_only(reach)
-    return Reach(root, aside) if aside else reach
+    return Reach(root, aside, hooks=hooks) if aside else reach

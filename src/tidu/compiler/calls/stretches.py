@@ -15,7 +15,7 @@ import types
 
 from .variables import captured_names, names_of
 
-__all__ = ["parted", "plain_function"]
+__all__ = ["form_of", "parted", "plain_function"]
 
 _PARTS = "__stretches"
 _CALLEE = "__callee"
@@ -34,6 +34,12 @@ def plain_function(function):
     return function, None
 
 
+def form_of(function):
+    """The code and defaults of a function, which a program may replace."""
+    plain, _ = plain_function(function)
+    return [getattr(plain, name, None) for name in ("__code__", "__defaults__", "__kwdefaults__")]
+
+
 def parted(function, stops, compiled, callee=None):
     """`function` with `compiled(stretch)` for each stretch beside the statements at which it
     stops; None where it can't be cut. ``stops(code)`` tells whether a statement, as a syntax tree,
@@ -42,7 +48,7 @@ def parted(function, stops, compiled, callee=None):
     if not isinstance(plain, types.FunctionType):
         return None
     tree = _tree_of(plain)
-    if tree is None:
+    if tree is None or not any(map(stops, ast.walk(tree))):
         return None
     cutter = _Cutter(plain, tree, stops, compiled, callee)
     body = cutter.cut()

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ...program.ir import Graph, Variable
 from ..graphs import passes
+from ..graphs.in_place import heirs
 from ..graphs.schedule import plan
 from ..graphs.steps import Call, Convolution, Fused, Product, WithEpilogue, reads_of
 from ..loops import convolution_epilogues
@@ -99,11 +100,15 @@ class Planning:
 
     def _arranged(self, scratch):
         """({slot: byte in the arena}, bytes): a buffer takes the first gap among those alive with
-        it."""
+        it, or the place of one that it comes after."""
         born, dies = self._lifetimes()
         offsets, size = {}, 0
-        placed = []
-        for slot in sorted([s for s in scratch if s in born], key=lambda s: -self._bytes(s)):
+        placed, used = [], [s for s in scratch if s in born]
+        first = {}  # in the place of each buffer
+        for slot, other in heirs(self.plan, {s: (born[s], dies[s]) for s in used}).items():
+            first[slot] = first.get(other, other)
+            dies[first[slot]] = dies[slot]
+        for slot in sorted([s for s in used if s not in first], key=lambda s: -self._bytes(s)):
             need, at = self._bytes(slot), 0
             others = [p for p in placed if born[p[2]] <= dies[slot] and born[slot] <= dies[p[2]]]
             for start, end, _ in sorted(others):
@@ -113,6 +118,7 @@ class Planning:
             offsets[slot] = at
             placed.append((at, at + need, slot))
             size = max(size, at + need)
+        offsets.update({slot: offsets[other] for slot, other in first.items()})
         return offsets, size
 
     def _bytes(self, slot):

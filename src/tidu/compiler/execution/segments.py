@@ -4,8 +4,8 @@ import re
 from dataclasses import replace
 
 from ...program.ir import Variable
-from ..graphs.steps import Fused, Indexed, Product, Scan, reads_of
-from ..loops import dots, epilogues, indexed, library, nests, scans, stops, tiles
+from ..graphs.steps import Fused, Indexed, Product, Recurrent, Scan, reads_of
+from ..loops import dots, epilogues, indexed, library, nests, recurrent, scans, stops, tiles
 from ..loops.nests import Nest, Place, Reduction
 from ..loops.pointwise import lowered_equations
 from ..loops.stops import Stop
@@ -120,6 +120,8 @@ def _functions(planning, step):
         return [library.emit(planning.plan, step)]
     if isinstance(step, Scan):
         return [scans.emit(planning.plan, step)]
+    if isinstance(step, Recurrent):
+        return recurrent.emit(planning.plan, step)
     if isinstance(step, Indexed):
         return [indexed.emit(planning.plan, step)]
     if step.operands and tiles.serves(step):

@@ -18,7 +18,7 @@ from .reshapes import REDUCTIONS
 
 __all__ = ["recomputed"]
 
-LARGE = 1 << 25  # bytes held at a time from which it is worth the time
+LARGE = 1 << 23  # bytes held at a time from which it is worth the time
 LEAST = 1 << 16  # bytes of a value
 BUDGET = 0.03  # of the time that the program takes
 LONGEST = 12  # equations to compute a value again

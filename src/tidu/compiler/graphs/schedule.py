@@ -8,13 +8,14 @@ way in.
 import math
 from collections import Counter
 
+from ...base.size import dense_strides
 from ...primitives import contraction
 from ...primitives.arithmetic import add
 from ...primitives.convolution import convolution, transposed_convolution
 from ...primitives.structural import barrier, clone
 from ...program.ir import Equation, Variable
 from ...transforms.draws import random_draw
-from ..loops import blocked, indexed, library, scans, tiles
+from ..loops import blocked, indexed, library, recurrent, scans, tiles
 from ..loops import convolution_products as products
 from ..loops.convolution import serves as convolves
 from ..loops.convolution_epilogues import flat
@@ -35,6 +36,7 @@ from .steps import (
     Fused,
     Indexed,
     Product,
+    Recurrent,
     Scan,
     WithEpilogue,
     after,
@@ -65,7 +67,7 @@ class Plan:
         self.buffers = []  # (variable that owns it, elements, NumPy type)
         self.held_back = held_back(graph)
         self.written, self.kept = _elements_of(graph, targets), kept(graph)
-        self.before_functions = before_functions(graph)
+        self.before_functions, self.returned = before_functions(graph), _returned(graph)
 
     def done(self):
         """When what the last step so far computes is ready."""
@@ -111,6 +113,15 @@ def _elements_of(graph, targets):
     return found
 
 
+def _returned(graph):
+    """What leaves the program, itself or in part."""
+    found = {o for o in graph.outputs if isinstance(o, Variable)}
+    for e in reversed(graph.equations):
+        if e.prim in VIEWS and e.outs[0] in found:
+            found.update([i for i in e.ins if isinstance(i, Variable)])
+    return found
+
+
 def _own(made, v):
     """A buffer for the variable, dense, its axes in the order that was chosen for it."""
     made.buffers.append((v, math.prod(v.shape), v.element_type))
@@ -146,6 +157,8 @@ def _place(made, e):
         return _scan(made, e)
     if indexed.lowers(e):
         return _indexed(made, e)
+    if recurrent.lowers(e):
+        return _recurrent(made, e)
     if _takes_epilogue(made, e):
         made.waiting[out] = e
         return None
@@ -380,6 +393,35 @@ def _scan(made, e):
     made.ready[out] = made.done()
 
 
+def _recurrent(made, e):
+    """The outputs of a layer are a part of its states, unless both leave the program."""
+    g, kept = recurrent.apart(e), []
+    ins = [v if v is g and _rows_dense(made, v) else _dense(made, v) for v in e.ins]
+    for n, shape in enumerate(recurrent.room(e)):
+        kept.append(Variable(f"{e.outs[0].name}_room{n}", shape, e.outs[0].element_type))
+        _own(made, kept[-1])
+    made.steps.append(Recurrent(Equation(e.prim, ins, e.outs, e.params), kept))
+    looks, done = recurrent.looks(e), made.done()
+    for out in e.outs:
+        if out not in looks:
+            _own(made, out)
+        made.ready[out] = done
+    for out, (whole, first) in looks.items():
+        part = Variable(f"{out.name}_part", out.shape, out.element_type)
+        ref = made.refs[whole]
+        made.refs[part] = ref.with_(out.shape, dense_strides(out.shape), first * ref.strides[0])
+        made.ready[part] = done
+        if whole in made.returned:
+            _copy_step(made, Equation(clone, [part], [out], {}), None)
+            made.ready[out] = made.done()
+        else:
+            made.refs[out] = made.refs[part]
+
+
+def _rows_dense(made, v):
+    return v in made.refs and made.refs[v].strides[-1] == 1
+
+
 def _indexed(made, e):
     (out,) = e.outs
     made.steps.append(Indexed(Equation(e.prim, _dense_ins(made, e), e.outs, e.params)))
@@ -392,13 +434,14 @@ def _stop(made, e):
 
 
 def _dense_ins(made, e):
-    """The operands where they lie in C order, copied if need be."""
-    ins = []
-    for v in e.ins:
-        if v not in made.refs:
-            _own(made, v)
-        ins.append(v if made.refs[v].dense else _copy_step(made, v, None))
-    return ins
+    return [_dense(made, v) for v in e.ins]
+
+
+def _dense(made, v):
+    """An operand where it lies in C order, copied if need be."""
+    if v not in made.refs:
+        _own(made, v)
+    return v if made.refs[v].dense else _copy_step(made, v, None)
 
 
 def _call(made, e):

@@ -9,8 +9,9 @@ from ...program.ir import Variable
 from ..loops.stops import Stop
 
 __all__ = [
-    "GIVEN", "Call", "Convolution", "Fused", "Indexed", "Product", "Scan", "WithEpilogue", "after",
-    "earliest", "is_within", "past", "reads_of", "step_of", "told", "within",
+    "GIVEN", "Call", "Convolution", "Fused", "Indexed", "Product", "Recurrent", "Scan",
+    "WithEpilogue", "after", "earliest", "is_within", "past", "reads_of", "step_of", "told",
+    "within",
 ]  # fmt: skip
 
 GIVEN = -1  # what is ready before the first step
@@ -78,6 +79,14 @@ class Scan:
         self.equation, self.kept = equation, kept
 
 
+class Recurrent:
+    """A recurrent layer over all time steps, or the way back, see `recurrent.py`; `kept`: room for
+    what it computes beside its results."""
+
+    def __init__(self, equation, kept):
+        self.equation, self.kept = equation, kept
+
+
 class Indexed:
     """Elements at places that an array names, see `indexed.py`."""
 
@@ -87,7 +96,7 @@ class Indexed:
 
 class Call:
     """An operation by its own function, as in eager: a kernel where it has one (convolution,
-    pooling, recurrent layers ...), else NumPy."""
+    pooling ...), else NumPy."""
 
     def __init__(self, equation):
         self.equation = equation
@@ -106,6 +115,8 @@ def told(step):
         return f"indexed {_equation(step.equation)}"
     if isinstance(step, Scan):
         return f"scan {_equation(step.equation)}"
+    if isinstance(step, Recurrent):
+        return f"recurrent {_equation(step.equation)}"
     lines = [f"loop over {list(step.shape)}"]
     lines += [f"     {_equation(e)}" for e in step.equations]
     operands = " * ".join([v.name for v, _ in step.operands.values()])

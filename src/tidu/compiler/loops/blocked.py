@@ -15,7 +15,7 @@ from .pointwise import lanes_below
 from .reductions import loop
 from .turns import turned
 
-__all__ = ["AFTER", "address", "begin", "serves"]
+__all__ = ["AFTER", "address", "at_hand", "begin", "serves"]
 
 ROWS, VECTORS = 6, 4  # of a tile: 24 of 32 registers hold sums
 DEPTH = 256  # rows of the right matrix that are laid out at a time: 64 KiB
@@ -46,6 +46,7 @@ def _addresses(kind, library):
     """(without, with the arguments `AFTER`): one function, in which `after` may be null."""
     text, names = _text(kind)
     _text.cache_clear()  # it is long
+    _BEGUN.add(kind)
     return native.load(text, names, [(_LIBRARY, library)])
 
 
@@ -64,6 +65,12 @@ def begin(kind):
 
 
 _BEGUN: set = set()
+
+
+@lru_cache
+def at_hand(kind):
+    """Whether the loops need not be compiled: the cache has them, or they are loaded."""
+    return kind in _BEGUN or native.is_kept(_text(kind)[0])
 
 
 _LIBRARY = "library_product"

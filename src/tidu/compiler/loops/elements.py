@@ -93,7 +93,7 @@ def _cast(m, x, *, to, origin):
 
 def _half_below(m, x):
     """The normal distribution's mass below x."""
-    return (FUNCTIONS["erf"](m, x * math.sqrt(0.5)) + 1) * 0.5
+    return (FUNCTIONS["erf"](m, x / math.sqrt(2.0)) + 1) * 0.5
 
 
 def _softplus(m, x, *, beta, threshold):
@@ -214,7 +214,7 @@ ELEMENTS = {
         for name in (
             "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sigmoid", "tanh", "sin",
             "cos", "tan", "sinh", "cosh", "asin", "acos", "atan", "asinh", "acosh", "atanh",
-            "erf", "erfc", "atan2", "hypot",
+            "erf", "erfc", "erfinv", "atan2", "hypot",
         )
     },
     f.lgamma: gamma.lgamma,

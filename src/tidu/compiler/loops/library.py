@@ -19,6 +19,7 @@ import numpy as np
 
 from ...base.process.blas import loading
 from ...core.blocks import THREADS
+from ...core.native import NATIVE
 from ..machine import kernels, native, pool
 from ..machine.code import BYTES, Code, Value, kind_of
 from . import blocked, epilogues
@@ -265,7 +266,7 @@ def runs(shape, *strides):
 
 def _computed(x, y, lead, outer, inner, bias=None, out=None):
     left, right = _layout_of(x), _layout_of(y)
-    if left is None or right is None or not (x.size and y.size) or not available():
+    if left is None or right is None or not (x.size and y.size) or not _serves(x.dtype):
         return None
     (height, depth), width = x.shape[-2:], y.shape[-1]
     count = outer[0] * inner[0]
@@ -280,6 +281,14 @@ def _computed(x, y, lead, outer, inner, bias=None, out=None):
         chunk, count * pieces,
     )  # fmt: skip
     return c
+
+
+def _serves(dtype):
+    """Whether products are made here. Those that are made once take NumPy's library, with its
+    threads and their memory, only where our loops would have to be compiled for them."""
+    if not available():
+        return False
+    return not NATIVE.waiting or not blocked.serves() or blocked.at_hand(kind_of(dtype))
 
 
 def _step(layout, axis):

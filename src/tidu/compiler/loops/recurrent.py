@@ -1,264 +1,45 @@
-"""The loops over time of an LSTM and a GRU in generated code, forwards and backwards.
-
-Cases of a batch do not meet, so each thread takes some of them through all steps, panel by panel of
-hidden units: the gates' sums, tiles of a few cases by a panel in registers, then, while they are in
-the nearest cache, what the gates decide. Each function answers None where NumPy should do it.
-"""
+"""An LSTM and a GRU over all time steps: `recurrent_code.py` for arrays, each function answering
+None where NumPy should do it, and for compiled programs (`lowers` and what stands behind it)."""
 
 import threading
-from math import ceil
+from math import ceil, prod
 
 import numpy as np
 
 from ...core.blocks import THREADS
-from ..machine import kernels, native
-from ..machine.code import BYTES, Code, Value, kind_of
+from ...primitives import recurrent
+from ...primitives.composed import placed
+from ...program.ir import Variable
+from ..machine import native
+from ..machine.code import kind_of
 from ..machine.kernels import aligned
 from ..machine.pool import ensure
-from .convolution_code import multiply_add
-from .mathematics import FUNCTIONS
-from .pointwise import lanes_below, over
-from .reductions import loop
+from .nests import Written
+from .recurrent_code import GATES, KEPT, VECTORS, backward, forward, packing
 
-__all__ = ["gru", "gru_back", "lstm", "lstm_back"]
+__all__ = ["apart", "emit", "gru", "gru_back", "looks", "lowers", "lstm", "lstm_back", "room"]
 
 LEAST = 1 << 14  # products of one step below which NumPy's are as fast
+_ALONE = 1 << 20  # multiplications of all steps that one thread does alone
 _TYPES = (np.dtype(np.float32), np.dtype(np.float64))
-_GATES = {"lstm": 4, "gru": 3}
-_KEPT = 4  # numbers kept for each hidden unit at each step
-_VECTORS = 2  # of hidden units, a panel: one cache line of a row
 _KERNELS = {}
 _LOCK = threading.Lock()
 
 
-class _Body:
-    """A kernel over cases being written. `whole`: panels of hidden units are full, nothing is
-    masked."""
-
-    def __init__(self, kind, pointers, numbers, whole):
-        self.kind, self.whole = kind, whole
-        m = self.m = Code(lanes=native.HOST.vector_bytes // BYTES[kind])
-        self.kinds = ["ptr"] * len(pointers) + ["i64"] * len(numbers)
-        names = [*pointers, *numbers]
-        for name, value in zip(names, kernels.arguments(m, self.kinds), strict=True):
-            setattr(self, name, value)
-        self.zero = self.number(0)
-        self.wide = _VECTORS * m.lanes
-        many = native.HOST.vector_bytes == 64 or not native.HOST.triple.startswith("x86")
-        self.tiles = (12, 6, 4, 2, 1) if many else (6, 4, 2, 1)  # cases
-
-    def number(self, n):
-        return self.m.constant("i64", n, 1)
-
-    def load(self, home, index, mask=None):
-        return self.m.load(self.m.at(home, index, self.kind), self.kind, mask=mask)
-
-    def store(self, value, home, index, mask):
-        self.m.store(value, self.m.at(home, index, self.kind), mask)
-
-    def columns(self, panel):
-        """(first hidden unit, mask) of each vector of a panel."""
-        first = [panel * self.wide + v * self.m.lanes for v in range(_VECTORS)]
-        return [(c, None if self.whole else lanes_below(self.m, self.size - c)) for c in first]
-
-    def products(self, first, end, left, right, depth, start, give):
-        """For each case and vector v of a panel ``give(case, v, start(case, v) + product)`` of the
-        row ``left(case)`` and the panel at `right`, tile by tile."""
-        m, at = self.m, first
-
-        def tile(cases):
-            pairs = [(case, v) for case in cases for v in range(_VECTORS)]
-            slots = [m.slot(Value(m, self.kind, m.lanes, "").type, 64) for _ in pairs]
-            for slot, pair in zip(slots, pairs, strict=True):
-                m.store(start(*pair), slot)
-            lefts = [left(case) for case in cases]
-
-            def term(k):
-                line = m.at(right, k * self.wide, self.kind)
-                vectors = [self.load(line, self.number(v * m.lanes)) for v in range(_VECTORS)]
-                for i, row in enumerate(lefts):
-                    factor = m.splat(m.load(m.at(row, k, self.kind), self.kind, 1))
-                    for v, vector in enumerate(vectors):
-                        slot = slots[i * _VECTORS + v]
-                        m.store(multiply_add(m, factor, vector, m.load(slot, self.kind)), slot)
-
-            loop(m, self.zero, depth, term)
-            for slot, pair in zip(slots, pairs, strict=True):
-                give(*pair, m.load(slot, self.kind))
-
-        for many in self.tiles:
-            count = (end - at) / self.number(many)
-            loop(m, self.zero, count, lambda i, at=at, many=many: tile(
-                [at + i * many + k for k in range(many)]))  # fmt: skip
-            at = at + count * many
-
-    def finish(self, unit):
-        """The built-in function that does ``unit(first case, end)`` for all units."""
-        m = self.m
-
-        def one(u):
-            first = u * self.each
-            unit(first, _lesser(m, first + self.each, self.count))
-
-        loop(m, Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop"), one)
-        m.line("ret void")
-        body = m.text("define internal void @body(ptr noalias %args, i64 %start, i64 %stop)")
-        return kernels.build(body, self.kinds, m.module, chunk=1, work=1 << 15)
+def _units(count, work):
+    """(cases a unit takes, units): as many units as threads, where there are multiplications."""
+    each = ceil(count / (THREADS.count if work > _ALONE else 1))
+    each = ceil(each / 4) * 4
+    return each, ceil(count / each)
 
 
-def _lesser(m, x, y):
-    return m.select(x < y, x, y)
+def _panels(size, dtype):
+    """(hidden units of a panel, panels, whether all are full)."""
+    wide = VECTORS * (native.HOST.vector_bytes // dtype.itemsize)
+    return wide, ceil(size / wide), size % wide == 0
 
 
-def _forward(kind, mode, biased, whole):
-    """``kernel(hidden, cells, acts, gates, w, bias, steps, count, size, panels, each, units)``:
-    `acts` holds the sums of a panel's gates first, then what they decide."""
-    b = _Body(kind, ("hidden", "cells", "acts", "gates", "w", "bias"),
-              ("steps", "count", "size", "panels", "each"), whole)  # fmt: skip
-    m, many = b.m, _GATES[mode]
-    decide = _lstm_step if mode == "lstm" else _gru_step
-
-    def sums(t, panel, g, first, end, given):
-        """One gate's sums; `given`: they begin with the inputs' part."""
-        columns, right = b.columns(panel), (panel * many + g) * (b.size * b.wide)
-        row = lambda case: t * b.count + case
-
-        def start(case, v):
-            (column, mask), value = columns[v], m.constant(kind, 0)
-            if given:
-                value = b.load(b.gates, (row(case) * many + g) * b.size + column, mask)
-            return value + b.load(b.bias, g * b.size + column, mask) if biased else value
-
-        def give(case, v, value):
-            column, mask = columns[v]
-            b.store(value, b.acts, (row(case) * _KEPT + g) * b.size + column, mask)
-
-        b.products(first, end, lambda case: m.at(b.hidden, row(case) * b.size, kind),
-                   m.at(b.w, right, kind), b.size, start, give)  # fmt: skip
-
-    def panel(t, p, first, end):
-        # The new state of a GRU keeps the inputs' part apart.
-        together = many if mode == "lstm" else many - 1
-        loop(m, b.zero, b.number(together), lambda g: sums(t, p, g, first, end, True))
-        if together < many:
-            sums(t, p, b.number(together), first, end, False)
-
-        def case(i):
-            row = t * b.count + i
-            for column, mask in b.columns(p):
-                kept = decide(b, row, column, mask, _kept(b, row, column, mask)[:many])
-                for g, value in enumerate(kept):
-                    b.store(value, b.acts, (row * _KEPT + g) * b.size + column, mask)
-
-        loop(m, first, end, case)
-
-    def unit(first, end):
-        loop(m, b.zero, b.steps, lambda t: loop(
-            m, b.zero, b.panels, lambda p: panel(t, p, first, end)))  # fmt: skip
-
-    return b.finish(unit)
-
-
-def _lstm_step(b, row, column, mask, sums):
-    """Writes the states after a step; the gates."""
-    m, sigmoid, tanh = b.m, FUNCTIONS["sigmoid"], FUNCTIONS["tanh"]
-    into, forget, out = [sigmoid(m, sums[g]) for g in (0, 1, 3)]
-    new, place = tanh(m, sums[2]), row * b.size + column
-    cell = forget * b.load(b.cells, place, mask) + into * new
-    following = place + b.count * b.size
-    b.store(cell, b.cells, following, mask)
-    b.store(out * tanh(m, cell), b.hidden, following, mask)
-    return into, forget, new, out
-
-
-def _gru_step(b, row, column, mask, sums):
-    """Writes the state after a step; (reset, update, new, the state's part of new)."""
-    m, sigmoid, place = b.m, FUNCTIONS["sigmoid"], row * b.size + column
-    reset, update = sigmoid(m, sums[0]), sigmoid(m, sums[1])
-    given = b.load(b.gates, row * b.size * 3 + column + b.size * 2, mask)
-    new = FUNCTIONS["tanh"](m, given + reset * sums[2])
-    before = b.load(b.hidden, place, mask)
-    b.store((before - new) * update + new, b.hidden, place + b.count * b.size, mask)
-    return reset, update, new, sums[2]
-
-
-def _backward(kind, mode, whole):
-    """``kernel(into, own, dh, dc, g, acts, states, w, steps, count, size, panels, each, units)``:
-    `into` gets the cotangent of the gates, `own` that of the states' part of them (the same for an
-    LSTM); `dh`, `dc` hold those of the states, step by step."""
-    b = _Body(kind, ("into", "own", "dh", "dc", "g", "acts", "states", "w"),
-              ("steps", "count", "size", "panels", "each"), whole)  # fmt: skip
-    m, many = b.m, _GATES[mode]
-    decide = _lstm_step_back if mode == "lstm" else _gru_step_back
-
-    def panel(t, p, first, end):
-        depth, columns = b.size * many, b.columns(p)
-
-        def start(case, v):
-            column, mask = columns[v]
-            if mode == "lstm":
-                return m.constant(kind, 0)
-            return b.load(b.dh, case * b.size + column, mask)
-
-        def give(case, v, value):
-            column, mask = columns[v]
-            b.store(value, b.dh, case * b.size + column, mask)
-
-        b.products(first, end, lambda case: m.at(b.own, (t * b.count + case) * depth, kind),
-                   m.at(b.w, p * depth * b.wide, kind), depth, start, give)  # fmt: skip
-
-    def unit(first, end):
-        def step(s):
-            t = b.steps - 1 - s
-            loop(m, first, end, lambda case: over(m, b.zero, b.size, lambda column, mask: decide(
-                b, t, case, column, mask)))  # fmt: skip
-            loop(m, b.zero, b.panels, lambda p: panel(t, p, first, end))
-
-        loop(m, b.zero, b.steps, step)
-
-    return b.finish(unit)
-
-
-def _kept(b, row, column, mask):
-    return [b.load(b.acts, row * b.size * _KEPT + column + b.size * g, mask) for g in range(_KEPT)]
-
-
-def _lstm_step_back(b, t, case, column, mask):
-    """One vector of one case: the cotangents of the gates' sums, and of the cell before."""
-    row = t * b.count + case
-    state, place = case * b.size + column, row * b.size + column
-    into, forget, new, out = _kept(b, row, column, mask)
-    squashed = FUNCTIONS["tanh"](b.m, b.load(b.states, place + b.count * b.size, mask))
-    dh = b.load(b.dh, state, mask) + b.load(b.g, place, mask)
-    dc = b.load(b.dc, state, mask) + dh * out * (1.0 - squashed * squashed)
-    b.store(dc * forget, b.dc, state, mask)
-    found = (
-        dc * new * ((1.0 - into) * into),
-        dc * b.load(b.states, place, mask) * ((1.0 - forget) * forget),
-        dc * into * (1.0 - new * new),
-        dh * squashed * ((1.0 - out) * out),
-    )
-    for g, value in enumerate(found):
-        b.store(value, b.into, row * b.size * 4 + column + b.size * g, mask)
-
-
-def _gru_step_back(b, t, case, column, mask):
-    """The same for a GRU; what goes straight to the state before stays in `dh`."""
-    row = t * b.count + case
-    state, place = case * b.size + column, row * b.size + column
-    reset, update, new, own = _kept(b, row, column, mask)
-    dh = b.load(b.dh, state, mask) + b.load(b.g, place, mask)
-    b.store(dh * update, b.dh, state, mask)
-    to_new = dh * (1.0 - update) * (1.0 - new * new)
-    to_update = dh * (b.load(b.states, place, mask) - new) * ((1.0 - update) * update)
-    to_reset = to_new * own * ((1.0 - reset) * reset)
-    gates = row * b.size * 3 + column
-    for home, last in ((b.into, to_new), (b.own, to_new * reset)):
-        for g, value in enumerate((to_reset, to_update, last)):
-            b.store(value, home, gates + b.size * g, mask)
-
-
-# --- the doors ------------------------------------------------------------------------------------
+# --- for arrays -----------------------------------------------------------------------------------
 
 
 def _kernel(make, dtype, *options):
@@ -276,29 +57,14 @@ def _usable(*arrays):
     return dtype in _TYPES and all(a is None or a.dtype is dtype for a in arrays)
 
 
-def _units(count):
-    """(cases a unit takes, units): as many units as threads."""
-    each = ceil(count / THREADS.count)
-    each = ceil(each / 4) * 4
-    return each, ceil(count / each)
-
-
-def _panels(size, dtype):
-    """(hidden units of a panel, panels, whether all are full)."""
-    wide = _VECTORS * (native.HOST.vector_bytes // dtype.itemsize)
-    return wide, ceil(size / wide), size % wide == 0
-
-
-def _packed(rows, dtype):
-    """Matrices (n, depth, size) as panels of columns: (panels, n, depth, width)."""
-    n, depth, size = rows.shape
-    wide, panels, whole = _panels(size, dtype)
-    packed = aligned((panels, n, depth, wide), dtype)
-    full = size // wide
-    packed[:full] = rows[..., : full * wide].reshape(n, depth, full, wide).transpose(2, 0, 1, 3)
-    if not whole:
-        packed[full], rest = 0, rows[..., full * wide :]
-        packed[full, ..., : rest.shape[-1]] = rest
+def _packed(weight, many, by_rows):
+    """The weight's panels, as `packing` says."""
+    weight, dtype = np.ascontiguousarray(weight), weight.dtype
+    height, width = weight.shape
+    size, depth = (width, height) if by_rows else (height // many, width)
+    wide, panels, _ = _panels(size, dtype)
+    packed = aligned((panels, many, depth, wide), dtype)
+    _kernel(packing, dtype, by_rows)(packed, weight, many, size, depth, panels * many)
     return packed
 
 
@@ -318,19 +84,18 @@ def gru(gates, hidden, weight, bias):
 
 def _run(mode, gates, first, weight, bias):
     steps, count, width = gates.shape
-    many = _GATES[mode]
+    many, dtype = GATES[mode], gates.dtype
     size = width // many
     if not _usable(gates, *first, weight, bias) or not _worth(gates, size):
         return None
-    _, panels, whole = _panels(size, gates.dtype)
-    packed = _packed(weight.reshape(many, size, size).swapaxes(1, 2), gates.dtype)
-    states = [aligned((steps + 1, count, size), gates.dtype) for _ in first]
-    for state, given in zip(states, first, strict=True):
-        state[0] = given
-    acts = aligned((steps, count, _KEPT * size), gates.dtype)
-    each, units = _units(count)
-    _kernel(_forward, gates.dtype, mode, bias is not None, whole)(
-        states[0], states[-1], acts, np.ascontiguousarray(gates), packed,
+    _, panels, whole = _panels(size, dtype)
+    packed = _packed(weight, many, by_rows=False)
+    states = [aligned((steps + 1, count, size), dtype) for _ in first]
+    acts = aligned((steps, count, KEPT * size), dtype)
+    given = [np.ascontiguousarray(x) for x in (gates, *first)]
+    each, units = _units(count, steps * count * size * width)
+    _kernel(forward, dtype, mode, bias is not None, whole)(
+        states[0], states[-1], acts, given[0], packed, given[1], given[-1],
         acts if bias is None else np.ascontiguousarray(bias), steps, count, size, panels, each,
         units,
     )  # fmt: skip
@@ -352,16 +117,142 @@ def gru_back(g, states, acts, weight):
 def _run_back(mode, g, dc, states, acts, weight):
     if not _usable(acts, g, dc, states, weight) or not _worth(acts, weight.shape[1]):
         return None
-    steps, many, dtype = states.shape[0] - 1, _GATES[mode], acts.dtype
+    steps, many, dtype = states.shape[0] - 1, GATES[mode], acts.dtype
     count, size = states.shape[1:]
-    g = np.zeros((steps, count, size), dtype) if g is None else np.ascontiguousarray(g)
     _, panels, whole = _panels(size, dtype)
-    packed = _packed(weight.reshape(1, many * size, size), dtype)
-    into, dh = aligned((steps, count, many * size), dtype), np.zeros((count, size), dtype)
+    packed = _packed(weight, 1, by_rows=True)
+    into, dh = aligned((steps, count, many * size), dtype), aligned((count, size), dtype)
     own = into if mode == "lstm" else aligned(into.shape, dtype)
-    each, units = _units(count)
-    _kernel(_backward, dtype, mode, whole)(
-        into, own, dh, dh if dc is None else dc, g, acts, states, packed, steps, count, size,
-        panels, each, units,
+    last = dh if dc is None else dc
+    g, strides = (dh, (0, 0)) if g is None else _rows_apart(g)
+    each, units = _units(count, steps * count * size * size * many)
+    _kernel(backward, dtype, mode, (g is not dh, dc is not None), whole)(
+        into, own, dh, last, g, last, acts, states, packed, steps, count, size, panels, each,
+        *strides, units,
     )  # fmt: skip
     return into, own, dh
+
+
+def _rows_apart(g):
+    """The array, or a copy, whose rows lie densely; elements from step to step, case to case."""
+    if g.strides[2] != g.itemsize or any(s % g.itemsize for s in g.strides):
+        g = np.ascontiguousarray(g)
+    return g, [s // g.itemsize for s in g.strides[:2]]
+
+
+# --- for compiled programs ------------------------------------------------------------------------
+
+_MODES = {recurrent.lstm: "lstm", recurrent.gru: "gru"}
+
+
+def lowers(e):
+    """Whether an equation is a layer's steps, or the way back to all but the weights."""
+    values = [*e.ins, *e.outs]
+    if not all(isinstance(v, Variable) for v in e.ins) or any(0 in v.shape for v in values):
+        return False
+    kinds = {v.element_type for v in values}
+    if len(kinds) > 1 or not kinds <= set(_TYPES):
+        return False
+    return e.prim in _MODES or getattr(e.prim, "of", None) in _MODES and _WayBack(e).serves
+
+
+class _WayBack:
+    """The operands of an equation that goes back through a layer's steps."""
+
+    def __init__(self, e):
+        parts, inputs, results = placed(e.ins, e.params["given"], e.params["shapes"])
+        self.mode, needs = _MODES[e.prim.of], e.params["needs"]
+        two = self.mode == "lstm"
+        firsts = 2 if two else 1
+        self.g, self.last = parts[0], parts[1] if two else None
+        self.weight, self.acts = inputs[1 + firsts], results[-1]
+        self.states = results[3] if two else results[1]
+        outs = iter(e.outs)
+        self.outs = [next(outs) if needed else None for needed in needs]
+        whole = None not in (self.weight, self.acts, self.states) and not any(needs[1 + firsts :])
+        arrived = any(part is not None for part in parts[:firsts])
+        self.serves = whole and arrived and not any(p is not None for p in parts[firsts:])
+
+
+def room(e):
+    """The shapes of what a step needs beside its results: the weight in panels; on the way back the
+    cotangents of the gates (of a GRU, those of the states' part too) and of the states."""
+    if e.prim in _MODES:
+        weight, many = e.ins[-1] if len(e.ins[-1].shape) == 2 else e.ins[-2], GATES[_MODES[e.prim]]
+        size = weight.shape[1]
+        wide, panels, _ = _panels(size, weight.element_type)
+        return [(panels, many, size, wide)]
+    way = _WayBack(e)
+    height, size = way.weight.shape
+    steps, count = way.acts.shape[:2]
+    wide, panels, _ = _panels(size, way.acts.element_type)
+    missing = [v is None for v in way.outs[: 3 if way.mode == "lstm" else 2]]
+    shapes = [(steps, count, height), (count, size), (count, size)]
+    out = [(panels, 1, height, wide)]
+    out += [shape for shape, wanted in zip(shapes, missing, strict=False) if wanted]
+    return out if way.mode == "lstm" else [*out, shapes[0]]
+
+
+def looks(e):
+    """{result: (another result of which it is a part, states before it)}."""
+    if e.prim not in _MODES:
+        return {}
+    outs, steps = e.outs, e.outs[0].shape[0]
+    if e.prim is recurrent.gru:
+        return {outs[0]: (outs[1], 1)}
+    return {outs[0]: (outs[2], 1), outs[1]: (outs[3], steps)}
+
+
+def apart(e):
+    """The operand that may lie anyhow, if only its rows are dense: a cotangent of outputs."""
+    return None if e.prim in _MODES else _WayBack(e).g
+
+
+def emit(plan, step):
+    """The functions of a step: the weight's panels, then all time steps."""
+    e = step.equation
+    return (_forward if e.prim in _MODES else _backward)(plan, e, step.kept)
+
+
+def _forward(plan, e, kept):
+    mode, (gates, *rest) = _MODES[e.prim], e.ins
+    (packed,), two = kept, mode == "lstm"
+    hidden, cell = rest[0], rest[1] if two else rest[0]
+    weight, *bias = rest[1 + two :]
+    states, cells, acts = e.outs[-3:] if two else (e.outs[1], e.outs[1], e.outs[2])
+    operands = [states, cells, acts, gates, packed, hidden, cell, *(bias or [acts])]
+    write = lambda kind, whole: forward(kind, mode, bool(bias), whole, inside=True)
+    return _written(plan, (packed, weight, GATES[mode], False), operands, write, gates)
+
+
+def _backward(plan, e, kept):
+    way, (packed, *kept) = _WayBack(e), kept
+    two = way.mode == "lstm"
+    own = None if two else kept.pop()
+    outs = way.outs[: 2 + two]
+    into, dh, *dc = [kept.pop(0) if v is None else v for v in outs]
+    dc = dc[0] if two else dh
+    given = way.g is not None, way.last is not None
+    g, last = [v if v is not None else dh for v in (way.g, way.last)]
+    operands = [into, into if two else own, dh, dc, g, last, way.acts, way.states, packed]
+    strides = plan.refs[g].strides[:2] if given[0] else (0, 0)
+    write = lambda kind, whole: backward(kind, way.mode, given, whole, inside=True)
+    return _written(plan, (packed, way.weight, 1, True), operands, write, into, strides)
+
+
+def _written(plan, weights, operands, write, gates, strides=()):
+    """The packing of the weights, and the loop over time whose text `write` gives."""
+    packed, weight, many, by_rows = weights
+    places = lambda values: [(plan.refs[v].buffer, plan.refs[v].offset) for v in values]
+    (steps, count, width), dtype = gates.shape, gates.element_type
+    kind, size = kind_of(dtype), weight.shape[1]
+    _, panels, whole = _panels(size, dtype)
+    depth = width if by_rows else size
+    each, units = _units(count, steps * count * size * width)
+    text, module = packing(kind, by_rows, inside=True)
+    pack = Written(text, module, panels * many, prod(packed.shape[2:]), places([packed, weight]),
+                   [many, size, depth])  # fmt: skip
+    text, module = write(kind, whole)
+    work = ceil(steps * each * size * width / 32)
+    numbers = [steps, count, size, panels, each, *strides]
+    return [pack, Written(text, module, units, work, places(operands), numbers, chunk=1)]

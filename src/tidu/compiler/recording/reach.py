@@ -18,9 +18,11 @@ from ...base.devices import device
 from ...base.dtypes import dtype
 from ...base.streams import Generator
 from ...core.handle import TensorBase
+from ...core.node import Node
 
-__all__ = ["MISSING", "VARYING", "Attribute", "Containers", "Global", "Reach", "SlotOf", "is_equal",
-           "is_fixed", "same_entries", "same_items", "tensors_in"]  # fmt: skip
+__all__ = ["MISSING", "VARYING", "Attribute", "Containers", "Global", "Reach", "SlotOf",
+           "hooks_at", "hooks_seen", "is_equal", "is_fixed", "same_entries", "same_items",
+           "tensors_in"]  # fmt: skip
 
 _CONSTANTS = (int, float, complex, bool, str, bytes, type(None))
 _LIMIT = 50_000
@@ -29,17 +31,19 @@ _OWN = __name__.partition(".")[0]
 _OTHERS = {_OWN, "builtins", "abc", "typing", "collections", "enum", "types", "functools", "numpy"}
 
 
+_OF_FUNCTIONS = [
+    vars(types.FunctionType)[n] for n in ("__code__", "__defaults__", "__kwdefaults__")
+]
 _ASIDE = (type, types.ModuleType, types.BuiltinFunctionType, np.ndarray, Generator)
 
 
 class Reach:
-    """`tensors` in the order they were found, and what holds them."""
+    """`tensors` in the order they were found, and what holds them. `hooks`: those of tensors are
+    looked into as well."""
 
-    def __init__(self, function, aside=(), names=None):
-        self.root, self.names = (
-            function,
-            names,
-        )  # of attributes of objects, those that matter; None: all
+    def __init__(self, function, aside=(), names=None, hooks=False):
+        self.root, self.hooks = function, hooks
+        self.names = names  # of attributes of objects, those that matter; None: all
         self.attributes = set()  # ids of the dictionaries that hold an object's attributes
         self.functions, self.in_tuples = [], []
         self.aside = list(aside)  # lists that nobody watches, as they are only appended to
@@ -70,7 +74,8 @@ class Reach:
         """The things one step behind this one."""
         if isinstance(thing, TensorBase):
             self.tensors.append(thing)
-            return [thing._grad] if thing._grad is not None else []
+            behind = [] if thing._grad is None else [thing._grad]
+            return [*behind, *hooks_at(thing)] if self.hooks else behind
         if isinstance(thing, types.FunctionType):
             return self._of_function(thing)
         if isinstance(thing, types.MethodType):
@@ -99,7 +104,8 @@ class Reach:
             return []
         if hasattr(type(thing), "reach_through"):  # a compiled function: what matters is inside it
             return [thing.reach_through(), *self._of_names_set(thing)]
-        return [*self._of_attributes(thing), *self._of_slots(thing), *self._of_class(type(thing))]
+        return [*self._of_attributes(thing), *self._of_slots(thing), *self._of_class(type(thing)),
+                *getattr(type(thing), "reach_also", ())]  # fmt: skip
 
     def _of_attributes(self, thing):
         inner = getattr(thing, "__dict__", None)
@@ -154,8 +160,13 @@ class Reach:
         if (function.__module__ or "").partition(".")[0] == _OWN:
             return [c.cell_contents for c in function.__closure__ or () if _filled(c)]
         self.functions.append(function)
-        found = list(function.__defaults__ or ()) + list((function.__kwdefaults__ or {}).values())
-        found.append(vars(function))
+        found = [*(function.__defaults__ or ()), vars(function)]
+        if function.__kwdefaults__:
+            found.append(function.__kwdefaults__)
+        for member in _OF_FUNCTIONS:  # which a program may replace
+            cell = SlotOf(function, member)
+            if cell.cell_contents is not None:
+                self.cells.append((cell, cell.cell_contents))
         for cell in function.__closure__ or ():
             if _filled(cell):
                 self.cells.append((cell, cell.cell_contents))
@@ -185,7 +196,7 @@ class Reach:
 
     def named(self, names):
         """What is reached by attributes of these names alone."""
-        return self if names is None else Reach(self.root, self.aside, names)
+        return self if names is None else Reach(self.root, self.aside, names, self.hooks)
 
     # --- asking and undoing ----------------------------------------------------------------
 
@@ -225,6 +236,26 @@ def _replaceable(before, now):
     olds, spec = tree.flatten(before)
     news, form = tree.flatten(now)
     return spec == form and all(isinstance(t, TensorBase) for t in (*olds, *news))
+
+
+def hooks_at(tensor):
+    """The dictionaries of hooks that see a gradient when it arrives at a leaf."""
+    extra = tensor._extra
+    if extra is None:
+        return []
+    ends = extra.accumulator
+    found = [extra.hooks, extra.after_hooks, *(() if ends is None else (ends.pre, ends.post))]
+    return [hooks for hooks in found if hooks is not None]
+
+
+def hooks_seen(tensor):
+    """What a gradient that arrives at a tensor meets there: dictionaries of hooks, or the Hooks of
+    the node that computed it."""
+    node = tensor._node
+    if node.__class__ is not Node:
+        return hooks_at(tensor)
+    hooks = node.hooks
+    return [] if hooks is None or not (hooks.tensor or hooks.pre or hooks.retained) else [hooks]
 
 
 def tensors_in(leaves):

@@ -6,25 +6,52 @@ __all__ = ["OptimizedModule"]
 
 
 class OptimizedModule(Module):
-    """The module `_orig_mod`, called through compiled code; names it lacks are the module's."""
+    """The module `_orig_mod`, called through compiled code. Its other attributes are the module's:
+    what it lacks is read there, and set and deleted there."""
 
     def __init__(self, module, forward):
         super().__init__()
         self._orig_mod = module
-        self.__dict__["_compiled"] = forward
-        self.training = module.training
+        self.__dict__.update(_compiled=forward, _was=_forward_of(module))
 
     def forward(self, *args, **kwargs):
         module = self._orig_mod
         if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks:
             return module(*args, **kwargs)
+        if _forward_of(module) != self._was:  # the program has given it another
+            self._compiled.function = module.forward
+            self._compiled.forget()
+            self.__dict__["_was"] = _forward_of(module)
         return self._compiled(*args, **kwargs)
 
+    @property
+    def training(self):
+        """Whether the module is in training mode."""
+        return self._orig_mod.training
+
+    @training.setter
+    def training(self, value):
+        self._orig_mod.training = value
+
     def __getattr__(self, name):
-        try:
+        if name == "_orig_mod":
             return super().__getattr__(name)
-        except AttributeError:
-            return getattr(super().__getattr__("_orig_mod"), name)
+        return getattr(self._orig_mod, name)
+
+    def __setattr__(self, name, value):
+        if name in _OWN or hasattr(type(self), name):
+            super().__setattr__(name, value)
+        else:
+            setattr(self._orig_mod, name, value)
+
+    def __delattr__(self, name):
+        if name in _OWN or hasattr(type(self), name):
+            super().__delattr__(name)
+        else:
+            delattr(self._orig_mod, name)
+
+    def __dir__(self):
+        return sorted({*super().__dir__(), *dir(self._orig_mod)})
 
     def __len__(self):
         return len(self._orig_mod)
@@ -35,3 +62,11 @@ class OptimizedModule(Module):
     def explain(self):
         """What was compiled, and why again."""
         return self._compiled.explain()
+
+
+_OWN = ("_orig_mod", "forward")
+
+
+def _forward_of(module):
+    """The `forward` that a call of the module runs."""
+    return None if hasattr(module, "forward_now") else module.forward
