@@ -105,7 +105,8 @@ class Planning:
         offsets, size = {}, 0
         placed, used = [], [s for s in scratch if s in born]
         first = {}  # in the place of each buffer
-        for slot, other in heirs(self.plan, {s: (born[s], dies[s]) for s in used}).items():
+        self.heirs = heirs(self.plan, {s: (born[s], dies[s]) for s in used})
+        for slot, other in self.heirs.items():
             first[slot] = first.get(other, other)
             dies[first[slot]] = dies[slot]
         for slot in sorted([s for s in used if s not in first], key=lambda s: -self._bytes(s)):
