@@ -5,8 +5,6 @@ import platform
 import time
 from pathlib import Path
 
-import numpy as np
-
 
 def best_times(programs: dict, windows: int, window_seconds: float) -> dict[str, float]:
     """Seconds per call of each function: the least over alternating windows."""
@@ -41,6 +39,8 @@ def calls_per_window(call, window_seconds: float) -> int:
 
 def disagreement(first, second) -> float:
     """The largest difference of two results, relative to the size of the first."""
+    import numpy as np  # not before `use_threads` was called
+
     first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if first.shape != second.shape:
         return float("inf")

@@ -1,31 +1,88 @@
-"""What needs a process of its own: import time, installed size, peak memory.
+"""What needs processes of its own: first calls, import time, installed size, peak memory.
 
-`python processes.py memory torch gpt` is the child: it prints the peak in MiB above the memory in
-use after the import.
+Each of the rows in `ROWS` is a title and a function ``(library, quick) -> value``, None where a
+library has no such thing; `first_calls` gives a row of its own table. `child.py` is what runs in
+the processes.
 """
 
-import importlib
+import importlib.util
+import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from networks import deep_perceptron
-
 HERE = Path(__file__).parent
+COMPILED = {"torch": "torch.compile", "tidu": "tidu.compile", "jax": "jax"}
+FIRST = {
+    "W3": "the first two calls of W3, ms",
+    "W5": "the first two calls of W5, ms",
+    "W7": "the first two calls of W7, ms",
+}
 
 
-def import_milliseconds(module: str, repeats: int = 5) -> float:
+def run(command, environment=None) -> str:
+    """What a process printed last; its last line of errors where it failed."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600,
+                          env={**os.environ, **(environment or {})})  # fmt: skip
+    if done.returncode:
+        raise RuntimeError((done.stderr.strip().splitlines() or ["no message"])[-1])
+    return done.stdout.strip().splitlines()[-1]
+
+
+def ask(*question, folder=None):
+    """The answer of `child.py`; compilers keep what they make in `folder`."""
+    command = [sys.executable, str(HERE / "child.py"), *question]
+    return json.loads(run(command, folder and caches(folder)))
+
+
+def caches(folder):
+    """The variables that put every compiler's cache there; jax has none unless it is told."""
+    return {
+        "TIDU_CACHE_DIR": folder,
+        "TORCHINDUCTOR_CACHE_DIR": folder,
+        "JAX_COMPILATION_CACHE_DIR": folder,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+
+
+# --- first calls ----------------------------------------------------------------------------------
+
+
+def first_calls(name, library, repeats):
+    """Milliseconds with an empty cache and in a second process, and the results of both.
+
+    The least of some pairs of processes, each pair with a folder of its own.
+    """
+    times, results = [], []
+    for _ in range(repeats):
+        with tempfile.TemporaryDirectory() as folder:
+            pair = [ask("first_calls", library, name, folder=folder) for _ in range(2)]
+        times.append([1000 * answer["seconds"] for answer in pair])
+        results += [answer["result"] for answer in pair]
+    empty, again = map(min, zip(*times, strict=True))
+    return {"empty": empty, "again": again}, results
+
+
+# --- import time and installed size ---------------------------------------------------------------
+
+
+def import_milliseconds(module, quick):
     """The best time of `import module` in a fresh interpreter that has started already."""
     code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
-    runs = [run([sys.executable, "-c", code]) for _ in range(repeats)]
+    runs = [run([sys.executable, "-c", code]) for _ in range(3 if quick else 7)]
     return 1000 * min(float(output) for output in runs)
 
 
-def installed_mebibytes(distribution: str) -> float:
-    """The size of a package with all it requires, extras left out."""
+def installed_mebibytes(distribution, quick):
+    """The size of a package with all it requires; extras left out, but tidu's `fast`."""
     wanted, seen = [distribution], set()
     total = 0
     while wanted:
@@ -39,7 +96,7 @@ def installed_mebibytes(distribution: str) -> float:
         seen.add(name)
         total += size_of(package)
         for requirement in package.requires or ():
-            if "extra ==" not in requirement:
+            if "extra ==" not in requirement or (name == "tidu" and '"fast"' in requirement):
                 wanted.append(re.match(r"[\w.-]+", requirement).group())
     return total / 2**20
 
@@ -53,80 +110,86 @@ def size_of(package) -> int:
     return sum(path.stat().st_size for path in paths if path.is_file())
 
 
-def peak_mebibytes(module: str, program: str) -> float:
-    return float(run([sys.executable, str(HERE / "processes.py"), "memory", module, program]))
+# --- memory ---------------------------------------------------------------------------------------
 
 
-def run(command) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    if done.returncode:
-        raise RuntimeError((done.stderr.strip().splitlines() or ["no message"])[-1])
-    return done.stdout.strip()
+@cache
+def peak(library, program, quick):
+    """The least peaks of some processes, MiB: an allocator does not always do the same."""
+    answers = [ask("peak", library, program) for _ in range(1 if quick else 3)]
+    return {key: min(answer[key] for answer in answers) for key in answers[0]}
 
 
-def measure_peak(module: str, program: str) -> float:
-    """The growth of this process's peak memory while a program runs three steps."""
-    torch = importlib.import_module(module)
-    importlib.import_module(f"{module}.nn.functional")
-    before = forget_peak()
-    step = MEMORY_PROGRAMS[program](torch)
-    for _ in range(3):
-        step()
-    return peak_now() - before
+@cache
+def compiled_peak(library, quick):
+    """The peaks of W7 compiled, in a process that finds the cache filled."""
+    if library not in COMPILED or (library == "torch" and quick):
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(2):
+            answer = ask("peak", COMPILED[library], "gpt", folder=folder)
+    return answer
 
 
-def forget_peak() -> float:
-    """The memory in use; where Linux allows it, what importing once took is forgotten."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        return peak_now()
-    return status_mebibytes("VmRSS")
+@cache
+def checkpointing(library):
+    """How much longer the checkpointed perceptron takes; gradients must be the plain one's."""
+    answer = ask("checkpointing", library)
+    plain, checkpointed = answer["result"]["plain"], answer["result"]["checkpointed"]
+    scale = max(plain)
+    if max(abs(a - b) for a, b in zip(plain, checkpointed, strict=True)) > 1e-4 * scale:
+        raise RuntimeError("the checkpointed network's gradients are not the plain one's")
+    return answer["seconds"]["checkpointed"] / answer["seconds"]["plain"]
 
 
-def peak_now() -> float:
-    if Path("/proc/self/status").exists():
-        return status_mebibytes("VmHWM")
-    import resource
+def eager(program, which="above"):
+    def measure(library, quick):
+        return peak(library, program, quick)[which] if library in ("torch", "tidu") else None
 
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    return measure
 
 
-def status_mebibytes(field: str) -> float:
-    text = Path("/proc/self/status").read_text()
-    return int(re.search(rf"{field}:\s*(\d+) kB", text).group(1)) / 1024
+def compiled(which):
+    def measure(library, quick):
+        found = compiled_peak(library, quick)
+        return found and found[which]
+
+    return measure
 
 
-def gpt(torch):
-    from workloads import language_model
-
-    return language_model(torch).step
-
-
-def deep(torch, segments=0):
-    """50 layers of 256 on 4096 rows; with segments, activations are computed again when needed."""
-    checkpoint = importlib.import_module(f"{torch.__name__}.utils.checkpoint")
-    model = deep_perceptron(torch, 256, 50)
-    x = torch.ones(4096, 256)
-
-    def step():
-        model.zero_grad()
-        if segments:
-            output = checkpoint.checkpoint_sequential(model, segments, x, use_reentrant=False)
-        else:
-            output = model(x)
-        output.sum().backward()
-
-    return step
+def saved(library, quick):
+    if library not in ("torch", "tidu"):
+        return None
+    parts = [peak(library, program, quick)["above"] for program in ("deep_checkpointed", "deep")]
+    return parts[0] / parts[1]
 
 
-MEMORY_PROGRAMS = {
-    "gpt": gpt,
-    "deep": deep,
-    "deep_checkpointed": lambda torch: deep(torch, segments=7),
-}
+def longer(library, quick):
+    return checkpointing(library) if library in ("torch", "tidu") else None
 
-if __name__ == "__main__":
-    os.environ.setdefault("OMP_NUM_THREADS", "2")
-    print(measure_peak(sys.argv[2], sys.argv[3]))
+
+# --- rows -----------------------------------------------------------------------------------------
+
+
+@dataclass
+class Row:
+    """A row of the table; `beside` where tidu's figure over PyTorch's says something."""
+
+    name: str
+    title: str
+    measure: Callable
+    beside: bool = True
+
+
+ROWS = (
+    Row("W18", "import, ms", import_milliseconds),
+    Row("W19", "installed, tidu with its extra `fast`, MiB", installed_mebibytes),
+    Row("W21", "peak memory above import, W7, MiB", eager("gpt")),
+    Row("W21", "peak memory above import, W7 compiled, MiB", compiled("above")),
+    Row("W21", "peak memory of the process, W7, MiB", eager("gpt", "whole")),
+    Row("W21", "peak memory of the process, W7 compiled, MiB", compiled("whole")),
+    Row("W21", "peak memory above import, MLP of 50 layers, 4096x256, MiB", eager("deep")),
+    Row("W21", "the same, checkpointed every 7 layers, MiB", eager("deep_checkpointed")),
+    Row("W21", "checkpointed / plain: memory", saved, beside=False),
+    Row("W21", "checkpointed / plain: time", longer, beside=False),
+)

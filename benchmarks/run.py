@@ -1,16 +1,18 @@
-"""tidu beside PyTorch and the other libraries installed: a table to paste.
+"""tidu beside PyTorch and the other libraries installed: tables to paste.
 
-    python benchmarks/run.py [--only W1,W3] [--quick] [--threads 2] [--readme]
+    python benchmarks/run.py [--only W1,W3] [--quick] [--threads 2] [--keep FILE] [--readme]
 
 Every workload is one program, run with each library's module in place of torch. Results are
 compared before anything is timed. torch.compile needs a C++ compiler, and 10 to 20 seconds for each
-workload before it is timed. `main` reads the options; `time_workload` does the work.
+workload before it is timed (a few where its own cache has it). With `--keep` what was measured goes
+into a file, and the tables have what that file has from runs before: each may measure a part.
+`main` reads the options; `time_workload` does the work; `tables.py` writes.
 """
 
 import argparse
 import importlib
 import importlib.util
-import math
+import json
 import os
 import shutil
 import sys
@@ -18,20 +20,13 @@ from pathlib import Path
 from textwrap import shorten
 
 sys.path.insert(0, str(Path(__file__).parent))
+import processes
+import tables
 from measure import available_cores, best_times, disagreement, machine, use_threads
 
 LIBRARIES = ("torch", "tidu")
 COMPILED = ("torch.compile", "tidu.compile")
 PEERS = ("jax", "autograd")
-PROCESS_ROWS = {
-    "W18": ["import, ms"],
-    "W19": ["installed, MiB"],
-    "W21": [
-        "peak memory above import, W7, MiB",
-        "peak memory, MLP of 50 layers, 4096x256, MiB",
-        "the same, checkpointed every 7 layers, MiB",
-    ],
-}
 
 
 def options():
@@ -42,6 +37,7 @@ def options():
     parser.add_argument("--libraries", default=",".join(LIBRARIES + COMPILED + PEERS),
                         help="as torch,tidu; tidu brings its compiled programs along")  # fmt: skip
     parser.add_argument("--markdown", help="also write the table into this file")
+    parser.add_argument("--keep", help="a file of what was measured, to which this run adds")
     parser.add_argument("--readme", action="store_true", help="put the table into README.md")
     return parser.parse_args()
 
@@ -52,19 +48,41 @@ def main():
     libraries, remarks = usable(asked(chosen.libraries))
     modules = load(libraries, chosen.threads)
     only = {name.strip().upper() for name in chosen.only.split(",") if name.strip()}
-    lines = [f"Machine: {machine(chosen.threads)}.", f"Versions: {versions(modules)}.", ""]
-    timed, notes = time_all(modules, only, chosen.quick)
-    notes = remarks + notes
-    lines += table(timed, modules)
-    lines += process_table(modules, only, notes)
-    lines += [""] * bool(notes) + notes
-    text = "\n".join(lines)
+    notes = {"libraries": remarks}
+    found = {
+        "timed": time_all(modules, only, chosen.quick, notes),
+        "first": all_first_calls(libraries, only, chosen.quick, notes),
+        "processes": process_rows(libraries, only, chosen.quick, notes),
+        "notes": notes,
+    }
+    if chosen.keep:
+        found = kept(found, Path(chosen.keep))
+    text = "\n".join([
+        f"Machine: {machine(chosen.threads)}.", f"Versions: {versions(modules)}.", "",
+        *tables.timed_table(found["timed"], libraries), *tables.first_table(found["first"]),
+        *tables.process_table(found["processes"], libraries), *remarked(found["notes"]),
+    ])  # fmt: skip
     print(text)
     if chosen.markdown:
         Path(chosen.markdown).write_text(text + "\n", encoding="utf-8")
     if chosen.readme:
         put_into_readme(text)
-    return int(any("disagrees" in note for note in notes))
+    return int("disagrees" in text)
+
+
+def remarked(notes):
+    lines = [f"- {line}" for part in notes.values() for line in part]
+    return [""] * bool(lines) + lines
+
+
+def kept(found, path):
+    """What this run and those before it found; this run's where both have it."""
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    both = {key: {**before.get(key, {}), **part} for key, part in found.items()}
+    for key, order in (("timed", workloads()), ("first", processes.FIRST)):
+        both[key] = {name: both[key][name] for name in order if name in both[key]}
+    path.write_text(json.dumps(both), encoding="utf-8")
+    return both
 
 
 def asked(text):
@@ -82,9 +100,7 @@ def usable(names):
         if importlib.util.find_spec(name.partition(".")[0]) is None:
             continue
         if name == "torch.compile" and not cpp_compiler():
-            remarks.append(
-                "- torch.compile is left out: it needs a C++ compiler, and there is none"
-            )
+            remarks.append("torch.compile is left out: it needs a C++ compiler, and there is none")
             continue
         found.append(name)
     return found, remarks
@@ -127,27 +143,38 @@ def versions(modules):
     )
 
 
-def time_all(modules, only, quick):
-    """Rows of (name, title, seconds by library, step/forward by library), and remarks."""
-    # After the thread counts are set: it imports NumPy.
-    from workloads import WORKLOADS
-
-    rows, notes = [], []
-    for name, workload in WORKLOADS.items():
+def time_all(modules, only, quick, notes):
+    """For each workload its title and the seconds of what was timed, by library."""
+    rows = {}
+    for name, workload in workloads().items():
         if only and name.upper() not in only and name.upper().rstrip("AB") not in only:
             continue
-        print(f"{name} {workload.title} ...", file=sys.stderr, flush=True)
-        rows.append((name, workload.title, *time_workload(name, workload, modules, quick, notes)))
-    return rows, notes
+        tell(f"{name} {workload.title}")
+        notes[name] = []
+        rows[name] = time_workload(name, workload, modules, quick, notes[name])
+    return rows
+
+
+def workloads():
+    """All of them. The module imports NumPy, which must not be before the threads are counted."""
+    return importlib.import_module("workloads").WORKLOADS
+
+
+def tell(title):
+    print(f"{title} ...", file=sys.stderr, flush=True)
 
 
 def time_workload(name, workload, modules, quick, notes):
+    """Steps, functions and gradients of all libraries, in the same alternating windows."""
     programs = build_programs(name, workload, modules, notes)
-    windows, seconds = (3, 0.03) if quick else (7, 0.15)
-    times = best_times({key: program.step for key, program in programs.items()}, windows, seconds)
-    primal = {key: program.primal for key, program in programs.items() if program.primal}
-    forward = best_times(primal, windows, seconds) if primal else {}
-    return times, {key: times[key] / forward[key] for key in forward}
+    calls = {(part, key): getattr(program, part)
+             for part in ("step", "primal", "gradient") for key, program in programs.items()
+             if getattr(program, part)}  # fmt: skip
+    times = best_times(calls, *((3, 0.03) if quick else (7, 0.15)))
+    row = {"title": workload.title, "step": {}, "primal": {}, "gradient": {}}
+    for (part, key), seconds in times.items():
+        row[part][key] = seconds
+    return row
 
 
 def build_programs(name, workload, modules, notes):
@@ -163,13 +190,13 @@ def build_programs(name, workload, modules, notes):
             result = program.result()
         except Exception as error:  # a library that cannot run a workload leaves a gap in the table
             told = shorten(f"{type(error).__name__}: {error}", 150, placeholder=" ...")
-            notes.append(f"- {name}: {library} cannot run it: {told}")
+            notes.append(f"{name}: {library} cannot run it: {told}")
             continue
         if reference is None:
             reference = result
         difference = disagreement(reference, result)
         if not difference <= workload.tolerance:
-            notes.append(f"- {name}: {library} disagrees by {difference:.1e}; it is not timed")
+            notes.append(f"{name}: {library} disagrees by {difference:.1e}; it is not timed")
             continue
         programs[library] = program
     return programs
@@ -180,113 +207,63 @@ def build_one(name, workload, library, module):
         return workload.build(module)
     if library.endswith(".compile"):
         program = workload.build(module)
-        program.step, program.primal = module.compile(program.step), None
+        program.step = module.compile(program.step)
+        program.primal = program.gradient = None
         return program
     build = importlib.import_module(f"peer_{library}").PROGRAMS.get(name)
     return build() if build else None
 
 
-def table(rows, modules):
-    """The timed workloads in Markdown, microseconds; no column without a library for it."""
-    if not rows:
-        return []
-    columns = [(f"{name}, µs", lambda t, _, name=name: figure(t[name] * 1e6)) for name in modules]
-    columns += [column for column, (needed, instead) in COMPARISONS
-                if needed <= modules.keys() and instead not in modules]  # fmt: skip
-    if any(not name.startswith("tidu") for name in modules) and "tidu.compile" in modules:
-        columns.append(("compiled / best peer", beside_best))
-    columns += [(f"step / forward: {name}", lambda _, costs, name=name: f"{costs[name]:.1f}")
-                for name in reversed(LIBRARIES) if name in modules]  # fmt: skip
-    lines = ["| workload | " + " | ".join([head for head, _ in columns]) + " |",
-             "|---|" + "---:|" * len(columns)]  # fmt: skip
-    for name, title, times, costs in rows:
-        cells = [cell(of, times, costs) for _, of in columns]
-        lines.append(f"| {name} {title} | " + " | ".join(cells) + " |")
-    return lines + mean_of(rows)
+def all_first_calls(libraries, only, quick, notes):
+    """Milliseconds of the first two calls, by workload and library."""
+    if only and "W20" not in only:
+        return {}
+    names = [name for name in libraries if name.endswith(".compile") or name == "jax"]
+    names = [name for name in names if not (quick and name == "torch.compile")]
+    rows, notes["W20"] = {}, [tables.COUNTED] * bool(names)
+    for name, title in processes.FIRST.items():
+        tell(f"W20 {title}")
+        rows[name] = some_first_calls(name, names, 2 if quick else 3, notes["W20"])
+    return rows
 
 
-def cell(of, times, costs):
-    """What a column says of a workload; a dash where a library has no time for it."""
-    try:
-        return of(times, costs)
-    except KeyError:
-        return "-"
+def some_first_calls(name, libraries, repeats, notes):
+    """Of one workload, where the library's results are those of the first library."""
+    found, reference = {}, None
+    for library in libraries:
+        try:
+            times, results = processes.first_calls(
+                name, library, 1 if library == "torch.compile" else repeats
+            )
+        except RuntimeError as error:
+            notes.append(f"W20: {library} cannot run {name}: {shorten(str(error), 150)}")
+            continue
+        reference = reference or results[0]
+        difference = max(disagreement(reference, result) for result in results)
+        if difference <= workloads()[name].tolerance:
+            found[library] = times
+        else:
+            notes.append(f"W20: {library} disagrees by {difference:.1e} in {name}")
+    return found
 
 
-def part(name, other):
-    def of(times, _):
-        ratio = times[name] / times[other]
-        return f"**{ratio:.2f}**" if ratio >= 0.1 else f"**{ratio:.2g}**"
-
-    return of
-
-
-# A column, the libraries it compares, and the one whose columns say as much.
-COMPARISONS = (
-    (("tidu / torch", part("tidu", "torch")), ({"tidu", "torch"}, None)),
-    (("compiled / torch", part("tidu.compile", "torch")), ({"tidu.compile", "torch"}, None)),
-    (("compiled / tidu", part("tidu.compile", "tidu")), ({"tidu.compile", "tidu"}, "torch")),
-)
-
-
-def beside_best(times, costs):
-    """The compiled program beside the quickest of the others."""
-    best = min([name for name in times if not name.startswith("tidu")], key=times.get, default="")
-    return f"{part('tidu.compile', best)(times, costs)} {best}"
-
-
-def mean_of(rows):
-    ratios = [times["tidu"] / times["torch"] for _, _, times, _ in rows
-              if {"tidu", "torch"} <= times.keys()]  # fmt: skip
-    if not ratios:
-        return []
-    mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
-    return ["", f"tidu / torch, geometric mean of {len(ratios)} workloads: **{mean:.2f}**"]
-
-
-def figure(value):
-    """Three significant digits, without an exponent."""
-    digits = max(0, 2 - math.floor(math.log10(value))) if value > 0 else 0
-    return f"{value:.{digits}f}"
-
-
-def process_table(modules, only, notes):
-    """Import time, installed size and peak memory in Markdown."""
-    wanted = [name for name in PROCESS_ROWS if not only or name in only]
-    if not wanted:
-        return []
-    names = [name for name in modules if "." not in name]
-    lines = [
-        "",
-        "| | " + " | ".join(names) + " | tidu / torch |",
-        "|---|" + "---:|" * (len(names) + 1),
-    ]
-    for name in wanted:
-        for index, title in enumerate(PROCESS_ROWS[name]):
-            print(f"{name} {title} ...", file=sys.stderr, flush=True)
-            values = {key: process_value(name, index, key, notes) for key in names}
-            values = {key: value for key, value in values.items() if value is not None}
-            cells = [figure(values[key]) if key in values else "-" for key in names]
-            both = {"tidu", "torch"} <= values.keys()
-            cells.append(f"**{values['tidu'] / values['torch']:.2f}**" if both else "-")
-            lines.append(f"| {name} {title} | " + " | ".join(cells) + " |")
-    return lines
-
-
-def process_value(name, index, library, notes):
-    import processes
-
-    try:
-        if name == "W18":
-            return processes.import_milliseconds(library)
-        if name == "W19":
-            return processes.installed_mebibytes(library)
-        if library in LIBRARIES:
-            program = list(processes.MEMORY_PROGRAMS)[index]
-            return processes.peak_mebibytes(library, program)
-    except RuntimeError as error:
-        notes.append(f"- {name}: {library}: {str(error)[:150]}")
-    return None
+def process_rows(libraries, only, quick, notes):
+    """Import time, installed size and peak memory, by title and library."""
+    rows = {}
+    for row in processes.ROWS:
+        if only and row.name not in only:
+            continue
+        tell(f"{row.name} {row.title}")
+        rows[row.title], told = {}, notes.setdefault(row.title, [])
+        for library in [name for name in libraries if "." not in name]:
+            try:
+                value = row.measure(library, quick)
+            except RuntimeError as error:
+                told.append(f"{row.name}: {library}: {shorten(str(error), 150)}")
+                continue
+            if value is not None:
+                rows[row.title][library] = value
+    return rows
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """The timed programs, each written once for whatever module stands for torch.
 
 `WORKLOADS[name].build(torch)` gives a `Program`: `step()` is what is timed, `result()` what is
-compared between libraries afterwards, `primal()` the forward part alone. Data and weights come
-from NumPy, so that no library's random numbers matter.
+compared between libraries afterwards, `primal()` the function alone, `gradient()` the function and
+its gradient without an optimizer's step. Data and weights come from NumPy, so that no library's
+random numbers matter.
 """
 
 from collections.abc import Callable
@@ -19,6 +20,7 @@ class Program:
     step: Callable[[], object]
     result: Callable[[], object]
     primal: Callable[[], object] | None = None
+    gradient: Callable[[], object] | None = None
 
 
 @dataclass
@@ -28,7 +30,6 @@ class Workload:
     title: str
     build: Callable
     tolerance: float = 1e-4
-    units: float = 1e6  # results are printed in microseconds
 
 
 def normal(*shape, seed=0, scale=1.0):
@@ -69,11 +70,15 @@ def training(torch, model, forward, optimizer):
         with torch.no_grad():
             return forward()
 
+    def gradient():
+        optimizer.zero_grad()
+        forward().backward()
+
     def result():
         sums = [float(parameter.detach().abs().sum()) for parameter in model.parameters()]
         return [float(losses[-1].detach()), *sums]
 
-    return Program(step, result, primal)
+    return Program(step, result, primal, gradient)
 
 
 def scalar(torch):
@@ -85,7 +90,11 @@ def scalar(torch):
         z = x**2 + y**3
         z.backward()
 
-    return Program(step, lambda: [x.grad.item(), y.grad.item()], lambda: x**2 + y**3)
+    def primal():
+        with torch.no_grad():
+            return x**2 + y**3
+
+    return Program(step, lambda: [x.grad.item(), y.grad.item()], primal, step)
 
 
 def gradient_descent(torch):
@@ -169,7 +178,7 @@ def elementwise_chain(torch):
         with torch.no_grad():
             return forward()
 
-    return Program(step, lambda: x.grad[:1000].numpy(), primal)
+    return Program(step, lambda: x.grad[:1000].numpy(), primal, step)
 
 
 def smooth_function(torch):
