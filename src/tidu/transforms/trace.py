@@ -66,6 +66,7 @@ class Tracer(Reading):
     depth = 0
     alive = True
     asked = False  # whether a value was asked for, which no trace has
+    refusing = False  # whether results without a derivative are told from those that have one
 
     def __init__(self):
         self.graph = Graph()

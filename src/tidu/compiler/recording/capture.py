@@ -17,15 +17,17 @@ from numpy.lib.array_utils import byte_bounds
 from ...base import tree
 from ...base.errors import GraphFreed, ValueAsked
 from ...base.streams import default_generator
+from ...core.dispatch import edges_of, record
 from ...core.handle import LEAF, TensorBase, Unresolved, root_of, shape_of, wrap
-from ...core.modes import LOCAL
+from ...core.modes import LOCAL, grad_enabled
 from ...core.node import Packed
 from ...primitives.base import address
+from ...primitives.underived import refused
 from ...program.ir import Equation, Variable
 from ...transforms.draws import place_of, recorded, return_to
 from ...transforms.numbers import Number
 from ...transforms.reverse import reachable, run_pass
-from ...transforms.trace import Traced, Tracer, memory_of, pick
+from ...transforms.trace import Traced, Tracer, memory_of, pick, retrack
 from ...transforms.write_checks import overlaps_itself, shown_twice
 from ..graphs.questions import Deferred, check, demand
 from ..loops.layout import VIEWS
@@ -62,6 +64,7 @@ class Captured:
         self.names = None  # that the code mentions which ran; None where that can't be told
         self.rates, self.count = [], 0  # how many of the results are returned, not stored
         self.tracked, self.leaves, self.backward, self.spent = [], [], None, False
+        self.refused = []  # (number of a result, kind and words of the error its gradient is)
         self.arrivals = []  # the Held at which a gradient arrives while the function runs
 
     def watched(self, reach):
@@ -188,7 +191,7 @@ _PATIENCE = 10  # seconds
 class _Tracer(Tracer):
     """A tracer that records random draws too: they are made again, in order, at each call."""
 
-    numbers = None
+    numbers, refusing = None, True
     refused = undecided = None  # a Break, an Undecided: the function may have caught it
     done = False
 
@@ -241,6 +244,9 @@ class _Tracer(Tracer):
             return prim(*args, **params)
         if self.numbers is not None and any(isinstance(a, Number) for a in args):
             args = self.numbers.lifted(args, self)
+        if prim is refused and grad_enabled():  # its value is there; the node is what matters
+            below = [wrap(a._value) for a in args]
+            return record(prim, edges_of(args), below, params, below[0], retrack)
         return super().process(prim, args, params)
 
     def refuse(self, reason):
@@ -500,6 +506,11 @@ class _Run:
         """The cotangents of what was given and reached, from those of the results."""
         tracked = _unique([v for v in values if isinstance(v, TensorBase) and v._node is not None
                            and all(v is not o.handle for o in self.olds)])  # fmt: skip
+        made.tracked = [next(i for i, v in enumerate(values) if v is t) for t in tracked]
+        made.refused = [(i, *found) for i in made.tracked if (found := _refusal(values[i]))]
+        for i, *_ in made.refused:
+            made.tracked.remove(i)
+        tracked = [values[i] for i in made.tracked]
         if not tracked:
             return
         graph = self.tracer.graph
@@ -508,12 +519,10 @@ class _Run:
         for v in tracked:
             shape, dtype = tuple(v._value.shape), v._value.element_type
             g = self.tracer.input(shape, dtype)
-            edge = v if v._node is LEAF else v._node
-            seeds.append((edge, wrap(g._value)))
+            seeds.append((_edge(v), wrap(g._value)))
         for old in self.olds:
             old.open()
         wanted = {id(o.end): o for o in self.olds if o.end is not None}
-        made.tracked = [next(i for i, v in enumerate(values) if v is t) for t in tracked]
         try:
             job = self._passed(made, seeds, set(wanted))
         except GraphFreed:
@@ -552,6 +561,18 @@ class _Run:
             added and [len(items) for _, items in added],
             stores and [(id(live), id(live[key])) for live, key in stores],
         )
+
+
+def _edge(tensor):
+    return tensor if tensor._node is LEAF else tensor._node
+
+
+def _refusal(tensor):
+    """(kind, words) of the error that a pass back from a tensor is sure to end in, or None."""
+    for node in reachable([(_edge(tensor), None)]):
+        if node.prim is refused:
+            return node.params["kind"], node.params["says"]
+    return None
 
 
 def _calls_program(seeds):
