@@ -111,20 +111,33 @@ def _of_bodies(layouts, e):
     else:
         asked, consts = params["sizes"]
         first, carried, rest = given[asked : asked + consts], given[asked + consts :], []
-    return _carried(params["body"], first, carried, rest)
+    return _carried(params["body"], first, carried, rest, params.get("length"))
 
 
-_ROUNDS = 4  # steps of a loop after which what it carries lies as after all others
+_ROUNDS = 8  # steps of a loop that are followed
 
 
-def _carried(body, first, carried, rest):
-    """How that lies which a loop carries, after some steps; () where it changes at each."""
-    for _ in range(_ROUNDS):
-        now = _results(body, [*first, *carried, *rest])[: len(carried)]
-        if [a.strides for a in now] == [None if a is None else a.strides for a in carried]:
-            return now
-        carried = now
+def _carried(body, first, carried, rest, length=None):
+    """How that lies which a loop carries, after all its steps, of which there are `length` (None:
+    some); () where that can't be told."""
+    seen, known = [carried], [_steps(carried)]
+    while len(seen) <= _ROUNDS:
+        if length is not None and len(seen) > length:
+            return seen[length]
+        now = _results(body, [*first, *seen[-1], *rest])[: len(carried)]
+        if _steps(now) in known:  # from here on it comes again and again
+            begin = known.index(_steps(now))
+            period = len(seen) - begin
+            if period == 1:
+                return now
+            return () if length is None else seen[begin + (length - begin) % period]
+        seen.append(now)
+        known.append(_steps(now))
     return ()
+
+
+def _steps(arrays):
+    return [None if a is None else a.strides for a in arrays]
 
 
 def _results(graph, given):
