@@ -19,8 +19,8 @@ from ...base.errors import GraphFreed, ValueAsked
 from ...base.streams import default_generator
 from ...core.dispatch import edges_of, record
 from ...core.handle import LEAF, TensorBase, Unresolved, root_of, shape_of, wrap
+from ...core.levels import Around, StandIn
 from ...core.modes import LOCAL, grad_enabled
-from ...core.node import Packed
 from ...primitives.base import address
 from ...primitives.underived import refused
 from ...program.ir import Equation, Variable
@@ -31,6 +31,7 @@ from ...transforms.trace import Traced, Tracer, memory_of, pick, retrack
 from ...transforms.write_checks import overlaps_itself, shown_twice
 from ..graphs.questions import Deferred, check, demand
 from ..loops.layout import VIEWS
+from .backwards import calls_program, edge, refusal
 from .breaks import CLOCK, Behind, Break, Surroundings, Undecided, frames_here, frames_of
 from .executed import Executed
 from .growing import APPENDED, Growing
@@ -155,6 +156,8 @@ _BITS = (
     "a tensor has the conjugate or the negative bit set (resolve_conj() and resolve_neg() compute "
     "its elements)"
 )
+_OUTSIDE = "a tensor belongs to a transform that is running outside"
+_COMPOSED = "a tensor, or its gradient, is sparse, masked, nested or quantized"
 
 
 def _check(olds):
@@ -165,9 +168,12 @@ def _check(olds):
         if value.__class__ is Unresolved:
             raise Break(_BITS)
         if value.dtype is None:
-            raise Break("a tensor belongs to a transform that is running outside")
+            around = isinstance(value, (Around, StandIn))
+            raise Break(_OUTSIDE if around else _COMPOSED)
         if old.extra is not None and old.extra.inference:
             raise Break("a tensor was made in inference mode")
+        if _asks_class(old.kind):
+            raise Break(f"a tensor is of class {old.kind.__name__}, which says what functions do")
         if isinstance(value, np.ndarray) and value.size:
             if value.flags.c_contiguous:
                 start = address(value)
@@ -183,6 +189,13 @@ def _check(olds):
         if start < end:
             shared |= {a, b}
     return shared
+
+
+def _asks_class(kind):
+    """Whether a subclass of Tensor says itself what functions do with its tensors."""
+    asked = kind.__torch_function__
+    plain = kind is TensorBase.handle_class
+    return not (plain or getattr(getattr(asked, "__func__", asked), "plain_results", False))
 
 
 _PATIENCE = 10  # seconds
@@ -456,18 +469,19 @@ class _Run:
                     places[id(value)] = here
                     return "gradient", old
         extra = value._extra
+        if extra is not None and extra.inference and not LOCAL.inference:
+            raise Break("it returns a tensor made in inference mode")
         if extra is not None and (extra.retains or extra.hooks or extra.after_hooks):
             raise Break("it returns a tensor with hooks, or one that retains its gradient",
                         self.executed.mentioning(REGISTERING))  # fmt: skip
         places[id(value)] = here
         base, steps = root_of(value)
-        if base is not value:
-            for old in self.olds:
-                if old.handle is base:
-                    steps = self._told(steps, outputs)
-                    # Such a view looks at its base for its history, one of `detach()` does not.
-                    linked = value._view is not None and value._view.base is base
-                    return "view", (old, steps, linked and value._node is None)
+        for old in self.olds if base is not value else ():
+            if old.handle is base:
+                view = value._view  # which has its base's history; one of `detach()` has none
+                linked = view is not None and view.base is base
+                form = (view.grad_mode, view.part) if linked else None
+                return "view", (old, self._told(steps, outputs), form)
         memory = value._value.dtype is not None  # a constant's: no equation says what it views
         if steps and memory or any(step not in VIEWS for step, _ in steps):
             steps = self._told(steps, outputs)
@@ -504,10 +518,13 @@ class _Run:
 
     def _backward(self, made, values):
         """The cotangents of what was given and reached, from those of the results."""
+        linked = [v for v, (kind, what) in zip(values, made.results, strict=True)
+                  if kind == "view" and what[2]]  # fmt: skip
+        apart = {id(v) for v in (*linked, *[o.handle for o in self.olds])}
         tracked = _unique([v for v in values if isinstance(v, TensorBase) and v._node is not None
-                           and all(v is not o.handle for o in self.olds)])  # fmt: skip
+                           and id(v) not in apart])  # fmt: skip
         made.tracked = [next(i for i, v in enumerate(values) if v is t) for t in tracked]
-        made.refused = [(i, *found) for i in made.tracked if (found := _refusal(values[i]))]
+        made.refused = [(i, *found) for i in made.tracked if (found := refusal(values[i]))]
         for i, *_ in made.refused:
             made.tracked.remove(i)
         tracked = [values[i] for i in made.tracked]
@@ -519,7 +536,7 @@ class _Run:
         for v in tracked:
             shape, dtype = tuple(v._value.shape), v._value.element_type
             g = self.tracer.input(shape, dtype)
-            seeds.append((_edge(v), wrap(g._value)))
+            seeds.append((edge(v), wrap(g._value)))
         for old in self.olds:
             old.open()
         wanted = {id(o.end): o for o in self.olds if o.end is not None}
@@ -536,7 +553,7 @@ class _Run:
     def _passed(self, made, seeds, wanted):
         """The backward pass that is left to the caller. What it does besides computing it would do
         at the caller's passes, and not now."""
-        if not _calls_program(seeds):
+        if not calls_program(seeds):
             return run_pass(seeds, retain=True, wanted=wanted, lift=_rewrap)
         before = self._changes()
         try:
@@ -561,26 +578,6 @@ class _Run:
             added and [len(items) for _, items in added],
             stores and [(id(live), id(live[key])) for live, key in stores],
         )
-
-
-def _edge(tensor):
-    return tensor if tensor._node is LEAF else tensor._node
-
-
-def _refusal(tensor):
-    """(kind, words) of the error that a pass back from a tensor is sure to end in, or None."""
-    for node in reachable([(_edge(tensor), None)]):
-        if node.prim is refused:
-            return node.params["kind"], node.params["says"]
-    return None
-
-
-def _calls_program(seeds):
-    """Whether functions of the program run in a pass: hooks, or a Function's backward."""
-    return any(
-        node.hooks is not None or node.prim.name == "function" or isinstance(node.saved, Packed)
-        for node in reachable(seeds)
-    )
 
 
 _LATER = "a hook or a function of its backward pass changes its surroundings"
