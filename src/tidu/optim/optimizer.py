@@ -141,6 +141,11 @@ class Optimizer(Named):
         for group in groups:
             self.add_param_group(group)
 
+    def never_stepped(self):
+        """Whether its first step is to come, which changes the optimizer: most make their state in
+        it, and all keep that there was one."""
+        return not self._opt_called
+
     def __getstate__(self):
         return {
             "defaults": self.defaults, "state": self.state, "param_groups": self.param_groups,

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...base import tree
 from ...core.handle import TensorBase
-from ...core.modes import LOCAL, STATE
+from ...core.modes import LOCAL, STATE, UNHURRIED
 from ...core.native import waiting
 from ..machine import shared_code
 from ..recording.breaks import (
@@ -26,6 +26,7 @@ from ..recording.capture import capture
 from ..recording.growing import append_only
 from ..recording.numbers import for_all
 from ..recording.reach import Reach, hooks_at, tensors_in
+from ..recording.starting import starts
 from . import guards, limits
 from .callees import Callees
 from .dynamic import is_dynamic, learn
@@ -62,6 +63,13 @@ def forget_all():
     shared_code.forget()
 
 
+def _watched():
+    """Whether somebody wants to see each operation, or to change it."""
+    if not STATE.special:
+        return False
+    return LOCAL.function_modes or any(each is not UNHURRIED for each in STATE.listeners)
+
+
 def _missed(*args):
     return MISS
 
@@ -92,7 +100,7 @@ class Optimized:
         self.instead = {}  # key -> what runs where it can't be compiled as a whole
         self.cut_at = {}  # the lines of a break -> the function in stretches, or None
         self.form, self.stretches = form_of(self.function), []
-        self.trials = {}
+        self.trials = {}  # key -> how many calls of its kind changed their surroundings
         self.telling.forget()
         self.plain = False  # a stretch in which no tensor is computed
         self.met, self.fixed = set(), set()  # keys of sizes that came once; of floats that matter
@@ -133,7 +141,7 @@ class Optimized:
                 return self.function(*args, **kwargs)
             with _ONE:  # another thread's trial run holds stand-ins in the tensors
                 pass
-        if STATE.listeners or LOCAL.levels or STANCE[-1] == "force_eager":
+        if _watched() or LOCAL.levels or STANCE[-1] == "force_eager":
             return self.function(*args, **kwargs)
         leaves, spec = tree.flatten((args, kwargs))
         tensors = tensors_in(leaves)
@@ -226,6 +234,9 @@ class Optimized:
             if dynamic and not limits.known(self.versions, key):
                 learn(self.function, args, kwargs, tensors, _reached)
             reach = _reached(self.function, args, kwargs)
+            asked = answers or self.fullgraph or self.trials.get(key)
+            if not asked and starts(self.function, reach):
+                return lambda: self._tried(key, args, kwargs)
             try:
                 captured, answers, open_ = self._recorded(key, args, kwargs, reach, answers)
             except Hooked:
@@ -297,11 +308,15 @@ class Optimized:
 
     def _broken(self, key, error, args, kwargs):
         if isinstance(error, Surroundings) and not self.fullgraph:
-            self.trials[key] = self.trials.get(key, 0) + 1
-            if self.trials[key] < limits.TRIALS:
-                with waiting():
-                    return self.function(*args, **kwargs)
+            if self.trials.get(key, 0) < limits.TRIALS - 1:
+                return self._tried(key, args, kwargs)
         return self._otherwise(key, error, args, kwargs)
+
+    def _tried(self, key, args, kwargs):
+        """The call eagerly, as it changes its surroundings; another may be recorded."""
+        self.trials[key] = self.trials.get(key, 0) + 1
+        with waiting():
+            return self.function(*args, **kwargs)
 
     def _otherwise(self, key, error, args, kwargs):
         """The call in stretches, or eagerly; from now on for all of its kind."""

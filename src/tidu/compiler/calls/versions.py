@@ -119,7 +119,7 @@ def version_of(captured, reach, tensors, varying=False):
         made = Compiled(captured, given, varying)
         guards.prepare()
     for old, place in zip(captured.sources, given, strict=True):
-        old.forget(replaced=place is None)
+        old.forget(replaced=place is None or place.__class__ is int)
     return Version(made, Watches(watched, captured.stores), conditions)
 
 

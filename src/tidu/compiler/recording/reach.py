@@ -21,8 +21,8 @@ from ...core.handle import TensorBase
 from ...core.node import Node
 
 __all__ = ["MISSING", "VARYING", "Attribute", "Containers", "Global", "Reach", "SlotOf",
-           "hooks_at", "hooks_seen", "is_equal", "is_fixed", "same_entries", "same_items",
-           "tensors_in"]  # fmt: skip
+           "hooks_at", "hooks_seen", "is_equal", "is_fixed", "names_in", "same_entries",
+           "same_items", "tensors_in"]  # fmt: skip
 
 _CONSTANTS = (int, float, complex, bool, str, bytes, type(None))
 _LIMIT = 50_000
@@ -52,6 +52,7 @@ class Reach:
         self.reflects = False  # whether it may read attributes whose names no code mentions
         self.whole = True  # whether all was seen: beyond a limit nobody watches
         self.passing = None  # what is another thing at each reading, in words
+        self.optimizers = []  # that may be asked whether their first step is still to come
         self._walk(function)
         groups = [live for live, _ in self.dicts if _is_group(live)]
         self.rates = [(group, "lr") for group in groups]
@@ -104,6 +105,8 @@ class Reach:
             return []
         if hasattr(type(thing), "reach_through"):  # a compiled function: what matters is inside it
             return [thing.reach_through(), *self._of_names_set(thing)]
+        if hasattr(type(thing), "never_stepped"):
+            self.optimizers.append(thing)
         return [*self._of_attributes(thing), *self._of_slots(thing), *self._of_class(type(thing)),
                 *getattr(type(thing), "reach_also", ())]  # fmt: skip
 
@@ -171,7 +174,7 @@ class Reach:
             if _filled(cell):
                 self.cells.append((cell, cell.cell_contents))
                 found.append(cell.cell_contents)
-        names = _names(function.__code__)
+        names = names_in(function.__code__)
         for name in names:
             if name in function.__globals__:
                 found.extend(self._of_name(function.__globals__, name, names))
@@ -415,12 +418,12 @@ def _filled(cell):
     return True
 
 
-def _names(code):
+def names_in(code):
     """The names that a function's code, and the functions written inside it, look up."""
     found = list(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            found.extend(_names(constant))
+            found.extend(names_in(constant))
     return found
 
 
