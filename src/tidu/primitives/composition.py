@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..base.generated import code_of
+from ..base.frames import code_of
 from ..core import levels
 from ..core.dispatch import below
 from ..core.handle import TensorBase, element_type, shape_of

@@ -13,7 +13,7 @@ from functools import cache, cached_property
 
 import numpy as np
 
-from ..base.generated import code_of
+from ..base.frames import code_of
 from ..core import levels
 from ..core.modes import set_grad
 from ..program.formula import parse

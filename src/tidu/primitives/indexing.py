@@ -8,7 +8,7 @@ import itertools
 
 import numpy as np
 
-from ..base.generated import code_of
+from ..base.frames import code_of
 from ..base.size import empty_as
 from ..core.blocks import take as taken_rows
 from ..core.handle import element_type, shape_of

@@ -7,7 +7,7 @@ input's, and it is batched as the primitive is. So it has a node of its own and 
 
 from functools import lru_cache
 
-from ..base.generated import code_of
+from ..base.frames import code_of
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Derived, Primitive, names_of
 from .base import at_front, batch_size, inverse, transpose

@@ -10,7 +10,7 @@ from math import nan, prod
 
 import numpy as np
 
-from ...base.generated import code_of
+from ...base.frames import code_of
 from ...core.handle import TensorBase, element_type, shape_of
 from ...core.primitive import names_of
 from .. import arithmetic as a
