@@ -47,3 +47,27 @@ def test_which_products():
     assert served(lambda x, y: x @ y.T, x, y) == served(lambda x, v: x @ v, x, v) == [True]
     assert served(lambda x, v: x.T @ v, x, v) == [False]  # it lies along the rows
     assert served(lambda x, y: x @ y.T, x, torch.ones(8, 64)) == [False]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("program", [
+    lambda a, v, w: a @ v, lambda a, v, w: w @ a, lambda a, v, w: a.T @ w, lambda a, v, w: v @ a.T,
+    lambda a, v, w: a @ v[:, None] + 1, lambda a, v, w: a[::2] @ v,
+    lambda a, v, w: a[:, ::2] @ v[::2],
+    lambda a, v, w: a @ v.flip(0), lambda a, v, w: torch.dot(a.flatten(), a.flatten()),
+    lambda a, v, w: a.expand(3, -1, -1) @ v, lambda a, v, w: w[None, None] @ a.expand(3, -1, -1),
+    lambda a, v, w: (a @ v[:, None]).expand(-1, 2) * a[:, :2],
+])  # fmt: skip
+def test_products_with_a_vector_of_any_order(program, dtype):
+    torch.manual_seed(0)
+    a, v, w = [torch.randn(*shape, dtype=dtype) for shape in ((700, 410), (410,), (700,))]
+    results = []
+    for run in (program, torch.compile(program, fullgraph=True)):
+        given = [t.clone().requires_grad_() for t in (a, v, w)]
+        out = run(*given)
+        out.square().mean().backward()
+        results.append([out, *[t.grad for t in given if t.grad is not None]])
+    bound = 1e-12 if dtype is torch.float64 else 2e-5
+    for eager, compiled in zip(*results, strict=True):
+        scale = eager.abs().max()
+        assert (eager - compiled).abs().max() <= bound * scale

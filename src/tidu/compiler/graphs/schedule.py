@@ -240,7 +240,8 @@ def _with_tiles(made, step, together):
     (out,) = together[-1].outs
     ends = out in made.kept and out not in made.before_functions
     deep = step.equation.ins[0].shape[-1] >= DEEP_PRODUCT
-    return blocked.serves() and deep and ends and all(map(plain, together))
+    large = 1 not in step.out.shape[-2:]  # else the library's product with a vector
+    return large and blocked.serves() and deep and ends and all(map(plain, together))
 
 
 def _with_planes(made, step, together, ins):
@@ -321,8 +322,8 @@ def _multiply(made, e, x, y, out):
     large = math.prod(lead) * m * n * k > SMALL_PRODUCT and m * n * k > SMALLEST_PRODUCT
     if made.varying and library.available():
         large = 0 not in (*out.shape, k)
-    elif math.prod(lead) > 1 and m * n * k <= TILED_PRODUCT and tiles.serves(step):
-        large = False
+    elif m == n == 1 or math.prod(lead) > 1 and m * n * k <= TILED_PRODUCT and tiles.serves(step):
+        large = False  # products of two vectors are sums like others
     if large and not library.available():
         made.steps.append(Call(e))
     elif large:

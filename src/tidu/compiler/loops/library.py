@@ -40,7 +40,8 @@ _LOCK = threading.Lock()
 
 @lru_cache
 def _symbols():
-    """{"f": address of sgemm, "d": of dgemm} in the C interface with 64-bit sizes, or None."""
+    """{name: address} of sgemm, dgemm, sgemv and dgemv in the C interface with 64-bit sizes, or
+    None."""
     found = importlib.util.find_spec("scipy_openblas64")
     if found is None:
         return None
@@ -51,10 +52,8 @@ def _symbols():
                 loaded = ctypes.CDLL(path)
             loaded.scipy_openblas_set_num_threads64_(ctypes.c_int(1))
             return {
-                letter: ctypes.cast(
-                    getattr(loaded, f"scipy_cblas_{letter}gemm64_"), ctypes.c_void_p
-                ).value
-                for letter in ("s", "d")
+                name: ctypes.cast(getattr(loaded, f"scipy_cblas_{name}64_"), ctypes.c_void_p).value
+                for name in ("sgemm", "dgemm", "sgemv", "dgemv")
             }
         except (OSError, AttributeError):
             continue
@@ -68,9 +67,14 @@ def available():
 def address(letter, epilogue=False):
     """That of the function `sgemm` ("s") or `dgemm` ("d"), loops of our own where those serve;
     `epilogue`: of those that have one."""
-    place = _symbols()[letter]
+    place = _symbols()[f"{letter}gemm"]
     kind = {"s": "f32", "d": "f64"}[letter]
     return blocked.address(kind, place, epilogue) if blocked.serves() else place
+
+
+def _vector_address(letter):
+    """That of the function for a matrix and a vector, `sgemv` or `dgemv`."""
+    return _symbols()[f"{letter}gemv"]
 
 
 def begin(*dtypes):
@@ -115,10 +119,12 @@ class _Matrix:
         self.pointer, self.order, self.leading, self.step = pointer, order, leading, step
 
 
-def _unit(m, kind, u, c, a, b, sizes, piece, stack, bias=None, epilogue=False, leading=None):
+def _unit(m, kind, u, c, a, b, sizes, piece, stack, bias=None, epilogue=False, leading=None,
+          vector=None):  # fmt: skip
     """Unit `u`: one piece of one product. `stack`: (count, step of a, step of b), outermost first;
     the results follow one another in memory, unless `stack` has their steps, too, and `leading` is
-    from one of their rows to the next. `epilogue`: whether it has one."""
+    from one of their rows to the next. `epilogue`: whether it has one. `vector`: which matrix is
+    one, "left" or "right"."""
     height, width, depth = sizes
     rows, columns, across, pieces = piece
     which, here = u / pieces, m.put("i64", 1, f"srem {u}, {pieces.text}")
@@ -138,6 +144,12 @@ def _unit(m, kind, u, c, a, b, sizes, piece, stack, bias=None, epilogue=False, l
         zero = m.constant("i64", 0, 1)
         loop(m, zero, many_rows, lambda r: _copy(m, kind, m.at(home, r * width, kind),
                                                  m.at(bias, column, kind), many))  # fmt: skip
+    if vector is not None:
+        a, b = [_Matrix(m.at(x.pointer, place, kind), x.order, x.leading, x.step)
+                for x, place in ((a, place_a), (b, place_b))]  # fmt: skip
+        if vector == "left":
+            return _with_vector(m, kind, b, a, many, depth, home, _TRANSPOSED)
+        return _with_vector(m, kind, a, b, many_rows, depth, home, _PLAIN, leading)
     one, beta = m.constant(kind, 1, 1), m.constant(kind, 0 if bias is None else 1, 1)
     i32 = lambda v: v if v.kind == "i32" else m.convert(v, "i32")
     letter = "s" if kind == "f32" else "d"
@@ -148,6 +160,23 @@ def _unit(m, kind, u, c, a, b, sizes, piece, stack, bias=None, epilogue=False, l
     if epilogue:
         after, table = Value(m, "ptr", 1, epilogues.NAME), Value(m, "ptr", 1, "%table")
         name, given = f"{name}_epilogue", [*given, after, table, row, column]
+    m.declare(f"declare void @{name}({', '.join(v.type for v in given)})")
+    m.line(f"call void @{name}({', '.join(map(str, given))})")
+
+
+def _with_vector(m, kind, matrix, vector, count, depth, home, upright, step=None):
+    """`count` results of a matrix and a vector. Where the matrix lies in the order `upright`, a row
+    of its memory is what one result is the sum of, and so is the vector in the other order; `step`:
+    from one result to the next, where that is not 1."""
+    upright, one = m.constant("i64", upright, 1), m.constant("i64", 1, 1)
+    rows = matrix.order == upright
+    across = m.select(vector.order == upright, vector.leading, one)
+    sizes = [m.select(rows, count, depth), m.select(rows, depth, count)]
+    order = m.select(rows, m.constant("i64", _PLAIN, 1), m.constant("i64", _TRANSPOSED, 1))
+    given = [m.constant("i32", _ROW_MAJOR, 1), m.convert(order, "i32"), *sizes,
+             m.constant(kind, 1, 1), matrix.pointer, matrix.leading, vector.pointer, across,
+             m.constant(kind, 0, 1), home, one if step is None else step]  # fmt: skip
+    name = f"{'s' if kind == 'f32' else 'd'}gemv"
     m.declare(f"declare void @{name}({', '.join(v.type for v in given)})")
     m.line(f"call void @{name}({', '.join(map(str, given))})")
 
@@ -328,8 +357,9 @@ def emit(plan, step):
     each, end = 3 + len(apart), len(values) - len(apart)
     stack = [tuple(values[k : k + each]) for k in range(13, end, each)]
     epilogue, leading = bool(step.equations), values[-1] if apart else None
+    vector = None if plan.varying else "right" if width == 1 else "left" if height == 1 else None
     _all_units(m, lambda u: _unit(m, kind, u, c, a, b, values[6:9], values[9:13], stack, None,
-                                  epilogue, leading))  # fmt: skip
+                                  epilogue, leading, vector))  # fmt: skip
     text, places = m.text(HEADER), [(r.buffer, r.offset) for r in refs]
     if epilogue:
         function, module = epilogues.emit(plan, step, kind, m.lanes)
@@ -339,5 +369,6 @@ def emit(plan, step):
     return Written(
         text, m.module, prod(lead) * across * down, ceil(rows * columns * depth / 32), places,
         numbers, chunk=chunk,
-        imports=((f"{letter}gemm" + "_epilogue" * epilogue, partial(address, letter, epilogue)),),
+        imports=((f"{letter}gemv", partial(_vector_address, letter)) if vector else
+                 (f"{letter}gemm" + "_epilogue" * epilogue, partial(address, letter, epilogue)),),
     )  # fmt: skip
