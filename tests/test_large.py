@@ -54,6 +54,42 @@ def test_large_is_as_small(name, way, monkeypatch):
         np.testing.assert_allclose(g[part], x.grad.numpy(), rtol=2e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("name", "dtype", "size"),
+    [
+        ("abs", torch.float32, 3 << 15),
+        ("floor", torch.float64, 3 << 14),
+        ("log", torch.float32, 1 << 16),
+        ("tanh", torch.float64, 1 << 14),
+        ("cos", torch.float64, 1 << 13),
+        ("sum", torch.float32, 1 << 16),
+    ],
+)
+def test_loops_are_asked_from_where_they_gain(name, dtype, size, monkeypatch):
+    asked = []
+    monkeypatch.setattr(NATIVE, "usable", True)
+    for question in ("elementwise", "sum_"):
+        monkeypatch.setattr(type(NATIVE), question, lambda *of: asked.append(of), raising=False)
+    x = torch.rand(size, dtype=dtype)
+    below = getattr(torch, name)(x[1:])
+    assert not asked and below.dtype == dtype
+    at = getattr(torch, name)(x)
+    assert len(asked) == 1
+    expected = getattr(np, name)(x.numpy().astype(np.float64))
+    np.testing.assert_allclose(at.numpy(), expected, rtol=1e-5)
+
+
+def test_rules_of_one_operation_are_numpys_where_it_is_quick(monkeypatch):
+    asked = []
+    monkeypatch.setattr(NATIVE, "usable", True)
+    monkeypatch.setattr(type(NATIVE), "rule", lambda *of: asked.append(of), raising=False)
+    for size, count in ((blocks.LOOP_FROM, 0), (1 << 16, 1)):
+        x = torch.rand(size).requires_grad_()
+        x.exp().backward(torch.ones(size))
+        assert len(asked) == count
+        np.testing.assert_allclose(x.grad.numpy(), np.exp(x.detach().numpy()), rtol=1e-6)
+
+
 def test_a_masked_gradient_drops_infinities_and_nan():
     x = torch.tensor([-1.0, 1.0] * 2000, requires_grad=True)
     torch.relu(x).backward(torch.tensor([float("nan"), float("inf")] * 2000))
@@ -183,3 +219,31 @@ def test_large_rows(dtype, way, monkeypatch):
                 np.testing.assert_array_equal(found.numpy(), table[places])
         with pytest.raises(IndexError, match="out of bounds"):
             x[torch.tensor([0, 40])]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "complex64"])
+@pytest.mark.parametrize("step", [1, 3])
+def test_dot_of_large_vectors(dtype, step):
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(-9, 9, (2, 600_000)).astype(dtype)[:, ::step]
+    if dtype[0] == "c":
+        x = x * np.complex64(0.6 + 0.8j)
+    wide = x.astype("complex128") if dtype[0] == "c" else x.astype("longdouble")
+    got = torch.dot(torch.from_numpy(x), torch.from_numpy(y))
+    assert got.shape == () and got.numpy().dtype == x.dtype
+    size = np.abs(wide * y).sum()
+    assert abs(got.numpy() - (wide * y).sum()) <= size * 1e-6
+
+
+def test_thin_products_take_no_tiles(monkeypatch):
+    """Rows and columns of one element are not padded to tiles."""
+    if not NATIVE:
+        pytest.skip("there are no loops")
+    asked = []
+    monkeypatch.setattr(NATIVE.module, "product", lambda x, y: asked.append(x.shape))
+    a, x = torch.rand(700, 700), torch.rand(700)
+    for product in (a @ x[:, None], x[None] @ a, torch.rand(1, 300_000) @ torch.rand(300_000, 1)):
+        assert product.numel() in (700, 1)
+    assert not asked
+    assert (a @ a).shape == (700, 700)
+    assert asked

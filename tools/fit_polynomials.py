@@ -55,6 +55,11 @@ def log_tail(z):
     return (mp.log((1 + s) / (1 - s)) - 2 * s) / (s * z)
 
 
+def log_beyond(z):
+    """(R(z) - 2/3) / z"""
+    return (log_tail(z) - mp.mpf(2) / 3) / z if z else mp.mpf(2) / 5
+
+
 def sin_tail(z):
     """(sin r - r) / r³ of z = r²"""
     return mp.nsum(lambda k: (-1) ** (k + 1) * z**k / mp.factorial(2 * k + 3), [0, 30])
@@ -72,10 +77,41 @@ def erf_small(z):
     return mp.erf(mp.sqrt(z)) / mp.sqrt(z)
 
 
-def erfc_scaled(t):
-    """e^(x²) erfc(x) of t = (x - 2) / (x + 2)"""
-    x = 2 * (1 + t) / (1 - t)
-    return mp.exp(x * x) * mp.erfc(x)
+def erfc_scaled(centre):
+    """e^(x²) erfc(x)·(x + c) of t = (x - c) / (x + c), for a centre c with which the first
+    coefficients are nearly numbers of the type they are for."""
+
+    def of(t):
+        x = centre * (1 + t) / (1 - t)
+        return mp.exp(x * x) * mp.erfc(x) * (x + centre)
+
+    return of
+
+
+def erfinv_of(w):
+    """erfinv(x) / x of w = -log(1 - x²)"""
+    if w == 0:
+        return mp.sqrt(mp.pi) / 2
+    x = mp.sqrt(-mp.expm1(-w))
+    if w < 5:
+        return mp.erfinv(x) / x
+    rest = mp.log(mp.exp(-w) / (1 + x))  # log(1 - x), without the difference
+    return mp.findroot(lambda y: mp.log(mp.erfc(y)) - rest, mp.sqrt(w) * 0.95) / x
+
+
+def erfinv_tail(t):
+    """The same of t = (√w - 3) / (√w + 3)"""
+    return erfinv_of((3 * (1 + t) / (1 - t)) ** 2)
+
+
+def asin_tail(z):
+    """(asin(x) - x) / x³ of z = x²"""
+    return (mp.asin(mp.sqrt(z)) / mp.sqrt(z) - 1) / z if z else mp.mpf(1) / 6
+
+
+def sinh_tail(z):
+    """(sinh(x) - x) / x³ of z = x²"""
+    return mp.nsum(lambda k: z**k / mp.factorial(2 * k + 3), [0, 30])
 
 
 def erfc_log(x):
@@ -102,24 +138,43 @@ ROOT = mp.findroot(mp.digamma, mp.mpf("1.46163214496836234"))
 
 def digamma_between(f):
     """ψ(1 + f) / (f - r), where 1 + r is its zero"""
-    off = f - (ROOT - 1)
-    return mp.psi(1, ROOT) if off == 0 else mp.digamma(1 + f) / off
+    rest = f - (ROOT - 1)
+    return mp.psi(1, ROOT) if rest == 0 else mp.digamma(1 + f) / rest
 
 
 HALF_LOG2 = mp.log(2) / 2 + mp.mpf("1e-4")
-Z_LOG = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) ** 2
+Z_LOG = mp.mpf("0.205") ** 2  # of log (√2 - 1) / (√2 + 1) = 0.172 is the largest, of atanh 0.201
 QUARTER = (mp.pi / 4 + mp.mpf("1e-4")) ** 2
-T8 = (mp.mpf(6) - 2) / (6 + 2)  # erf is 1 in float64 from 5.93 on, in float32 from 3.92
+
+
+def off(x, centre=3):
+    return (mp.mpf(x) - centre) / (x + centre)
+
+
+C64 = mp.mpf("3.0625")
+ROOT5 = mp.sqrt(5)
 TAN8 = mp.tan(mp.pi / 8) ** 2
 TABLE = [
     ("EXP", exp_tail, -HALF_LOG2, HALF_LOG2, 4, 10, lambda x, p: 1 + x + x * x * p),
+    ("EXP_OF_POWER", exp_tail, -HALF_LOG2, HALF_LOG2, 5, 10, lambda x, p: 1 + x + x * x * p),
     ("LOG", log_tail, 0, Z_LOG, 3, 7, lambda z, p: 2 + z * p),
+    ("LOG_OF_POWER", log_tail, 0, Z_LOG, None, 4, lambda z, p: 2 + z * p),
+    ("LOG_BEYOND", log_beyond, 0, Z_LOG, None, 7, lambda z, p: 2 + z * (mp.mpf(2) / 3 + z * p)),
     ("SIN", sin_tail, 0, QUARTER, 3, 6, lambda z, p: 1 + z * p),
     ("COS", cos_tail, 0, QUARTER, 3, 6, lambda z, p: 1 - z / 2 + z * z * p),
     ("ERF", erf_small, 0, 1, 6, 12, lambda z, p: p),
     ("ERFC_LOG", erfc_log, 1, 4, 8, None, lambda x, p: 1 - mp.power(2, p)),
-    ("ERFC", erfc_scaled, mp.mpf(-1) / 3, T8, None, 20, lambda t, p: p),
+    # erfc is 0 in float32 from 10.06 on, in float64 from 27.3 on.
+    ("ERFC", erfc_scaled(3), off(0.5), off(10.1), 9, None, lambda t, p: p),
+    ("ERFC", erfc_scaled(C64), off(0.5, C64), off(27.5, C64), None, 22, lambda t, p: p),
+    # The largest w is 16.6 in float32, 36.04 in float64, whose values are corrected once.
+    ("ERFINV", erfinv_of, 0, 5, 9, 9, lambda w, p: p),
+    ("ERFINV_TAIL", erfinv_tail, off(ROOT5), off(mp.sqrt(17)), 9, None, lambda t, p: p),
+    ("ERFINV_TAIL", erfinv_tail, off(ROOT5), off(6.01), None, 12, lambda t, p: p),
+    ("SINH", sinh_tail, 0, 1, 3, 6, lambda z, p: 1 + z * p),
+    ("ASIN", asin_tail, 0, mp.mpf(1) / 4, 5, 12, lambda z, p: 1 + z * p),
     ("ATAN", atan_tail, 0, TAN8, 4, 12, lambda z, p: 1 + z * p),
+    ("ATAN_TO_ONE", atan_tail, 0, 1, 9, 19, lambda z, p: 1 + z * p),
     ("LGAMMA", lgamma_between, 0, 1, None, 21, lambda f, p: p),
     ("DIGAMMA", digamma_between, 0, 1, None, 21, lambda f, p: p),
 ]

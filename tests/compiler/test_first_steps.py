@@ -113,3 +113,147 @@ def test_products_of_a_first_step_use_code_that_is_there(at_hand, monkeypatch):
     first = float(step())
     assert bool(asked) == at_hand
     assert float(step()) < first
+
+
+class _Counter:
+    """Counts runs; no trial run undoes that."""
+
+    unwatched = True
+    runs = 0
+
+    def add(self):
+        self.runs += 1
+
+
+class _Own(torch.optim.Adam):
+    def step(self, closure=None):
+        return super().step(closure)
+
+
+def _hooked(parameters):
+    optimizer = torch.optim.Adam(parameters)
+    optimizer.register_step_pre_hook(lambda *args: None)
+    return optimizer
+
+
+def _loaded(parameters):
+    optimizer = torch.optim.Adam(list(parameters))
+    for group in optimizer.param_groups:
+        for p in group["params"]:
+            p.grad = torch.zeros_like(p)
+    optimizer.step()
+    return optimizer
+
+
+class _Plain(torch.optim.Optimizer):
+    """A user's, which keeps nothing."""
+
+    def __init__(self, parameters):
+        super().__init__(parameters, {"lr": 0.1})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.sub_(p.grad * group["lr"])
+
+
+@pytest.mark.parametrize("make", [
+    torch.optim.Adam, _Own, _Plain, _hooked, torch.optim.Rprop, torch.optim.Adagrad, _loaded,
+    lambda p: torch.optim.SGD(p, 0.1), lambda p: torch.optim.SGD(p, 0.1, momentum=0.5),
+])  # fmt: skip
+def test_how_often_the_function_runs_in_its_first_calls(make):
+    """The first step of an optimizer is not recorded, which would be in vain."""
+    models, found, told = [], [], []
+    for compiled in (False, True):
+        torch.manual_seed(3)
+        model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Dropout(0.5))
+        updates, count = make(model.parameters()), _Counter()
+
+        def step(x, model=model, updates=updates, count=count):
+            count.add()
+            updates.zero_grad()
+            loss = model(x).square().sum()
+            loss.backward()
+            updates.step()
+            return loss
+
+        call, losses = torch.compile(step) if compiled else step, []
+        for _ in range(4):
+            losses.append(float(call(torch.ones(2, 3))))
+            told.append(count.runs)
+        models.append([p.detach().numpy() for p in model.parameters()])
+        found.append(losses)
+    assert told[4:] == ([1, 1, 1, 1] if make is _loaded else [1, 2, 2, 2])
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-6)
+    for mine, eager in zip(*models, strict=True):
+        np.testing.assert_allclose(mine, eager, rtol=1e-5, atol=1e-7)
+
+
+def test_a_step_that_does_not_come_is_waited_for_once():
+    model = torch.nn.Linear(3, 2)
+    updates, count, taken = torch.optim.Adam(model.parameters()), _Counter(), [False]
+
+    @torch.compile
+    def step(x):
+        count.add()
+        loss = model(x).sum()
+        if taken[0]:
+            loss.backward()
+            updates.step()
+        return loss
+
+    for _ in range(4):
+        step(torch.ones(2, 3))
+    assert count.runs == 2 and not updates.state
+    assert "1 version(s)" in step.explain()
+
+
+def test_what_leads_to_no_step_is_recorded_at_once():
+    """Though it reaches the optimizer, as a method of a class that has both."""
+
+    class Trainer:
+        def __init__(self):
+            self.model, self.count = torch.nn.Linear(3, 2), _Counter()
+            self.updates = torch.optim.Adam(self.model.parameters())
+
+        def train(self, x):
+            self.loss(x).backward()
+            self.updates.step()
+
+        def loss(self, x):
+            self.count.add()
+            return self.model(x).sum()
+
+    trainer = Trainer()
+    loss = torch.compile(trainer.loss)
+    loss(torch.ones(2, 3)), loss(torch.ones(2, 3))
+    assert trainer.count.runs == 1
+    train = torch.compile(trainer.train)
+    train(torch.ones(2, 3))
+    assert trainer.count.runs == 2
+
+
+def test_an_optimizers_step_alone_is_compiled():
+    weight = torch.ones(3, requires_grad=True)
+    updates = torch.optim.Adam([weight], lr=0.5)
+    weight.grad = torch.ones(3)
+    step = torch.compile(updates.step)
+    for _ in range(3):
+        step()
+    np.testing.assert_allclose(weight.detach().numpy(), np.full(3, -0.5), rtol=1e-5)
+    assert "1 version(s)" in step.explain()
+
+
+def test_the_error_of_a_first_step_is_the_one_of_its_recording():
+    model = torch.nn.Linear(3, 2)
+    updates = torch.optim.Adam(model.parameters())
+
+    @torch.compile(fullgraph=True)
+    def step(x):
+        model(x).sum().backward()
+        updates.step()
+
+    with pytest.raises(RuntimeError, match="it changes its surroundings"):
+        step(torch.ones(2, 3))
+    assert not updates.state and all(p.grad is None for p in model.parameters())

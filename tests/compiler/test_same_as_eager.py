@@ -158,9 +158,17 @@ def test_sparse_gradients_are_made_eagerly():
             run(torch.tensor([1, 2, 1]))
         return table.weight
 
-    with pytest.warns(UserWarning, match="it makes sparse gradients"):
+    with pytest.warns(UserWarning, match="its gradient, is sparse"):
         found = trained(True)
     torch.testing.assert_close(found, trained(False))
+
+
+def test_a_statement_that_makes_sparse_gradients_is_cut_out():
+    table = torch.nn.Embedding(5, 2, sparse=True)
+    f = torch.compile(lambda rows: table(rows).sum() * 2)
+    with pytest.warns(UserWarning, match="it makes sparse gradients"):
+        f(torch.tensor([1, 2, 1])).backward()
+    assert table.weight.grad.to_dense().tolist() == [[0, 0], [4, 4], [2, 2], [0, 0], [0, 0]]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -10,6 +10,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..base.dtypes import OF_NUMPY, dtype, scalar_name
+from ..base.errors import hinted
 from ..core.blocks import copy
 from ..core.handle import TensorBase, element_type, extra_of, wrap
 from ..core.modes import LOCAL, set_grad
@@ -52,8 +53,7 @@ def _tell_of_nothing(leaf, extra):
     ends = extra.accumulator
     for hook in list(ends.pre.values()) if ends is not None else ():
         hook((None,))
-    for hook in list((extra.after_hooks or {}).values()):
-        hook(leaf)
+    _run_after(leaf, extra.after_hooks or {})
     for hook in list(ends.post.values()) if ends is not None else ():
         hook((), (None,))
 
@@ -114,7 +114,7 @@ def accumulate(job, leaf, g):
         g = _before(job, ends.pre, g)
     _add(leaf, g, job.create_graph, lift)
     if extra.after_hooks:
-        _inside(job, lambda: [hook(leaf) for hook in list(extra.after_hooks.values())])
+        _inside(job, lambda: _run_after(leaf, extra.after_hooks))
     if ends is not None and ends.post:
         _inside(job, lambda: [hook((), (_handle(g),)) for hook in list(ends.post.values())])
 
@@ -124,6 +124,8 @@ def _add(leaf, g, create_graph, lift):
         old = leaf._grad
         if isinstance(g, TensorBase) or old is not None and old._value.dtype is None:
             g = _handle(g)
+            if LOCAL.tracer is not None:
+                LOCAL.tracer.arrives(leaf)
             if old is None:
                 kept = create_graph or g._value.dtype is not None or hasattr(g._value, "inner")
                 leaf._grad = g if kept else lift(g, None)
@@ -219,6 +221,18 @@ def hooked(job, hooks, g):
         return g
 
     return _inside(job, run)
+
+
+def _run_after(leaf, hooks):
+    for hook in list(hooks.values()):
+        if hook(leaf) is not None:
+            raise RuntimeError(
+                hinted(
+                    "Tensor post accumulate grad hooks should return None.",
+                    "write to the tensor's .grad in place, or use register_hook to replace a "
+                    "gradient.",
+                )
+            )
 
 
 def _before(job, hooks, g):

@@ -32,10 +32,11 @@ __all__ = [
     "zeros",
 ]
 
-# Elements from which a compiled loop with its 5 to 10 µs of checks is asked for; NumPy takes 30 µs
-# for tanh of so many. Its plain arithmetic takes 3: there a loop gains from PLAIN on, where two
-# threads have more of the caches and of the memory's bandwidth than one (on an Intel Xeon x + y and
-# its gradients take 126 µs without and 84 with a loop for 100,000 elements, x + y alone 15 and 16).
+# Elements from which a compiled loop with its 2 to 5 µs of checks is asked for; where NumPy has
+# vector code of its own, later (_FROM_BYTES). Its plain arithmetic takes 3 µs: there a loop gains
+# from PLAIN on, where two threads have more of the caches and of the memory's bandwidth than one
+# (on an Intel Xeon x + y and its gradients take 126 µs without and 84 with a loop for 100,000
+# elements, x + y alone 15 and 16).
 LOOP_FROM = 1 << 13
 PLAIN = 3 << 15
 # 100,000 ones take NumPy 8 µs, a loop 4. Its zeros are as fast up to 2**20, and far beyond, where
@@ -54,6 +55,20 @@ SHARED_PIECE = 1 << 18
 _UFUNCS = {operator.mul: np.multiply, operator.add: np.add, operator.sub: np.subtract,
            operator.truediv: np.divide, operator.neg: np.negative}  # fmt: skip
 _PLAIN_RULES = (operator.mul, operator.add, operator.sub, operator.neg)  # one operation as well
+# Bytes of an array from which a loop beats NumPy's own vector code, in float32 and in float64.
+_FROM_BYTES = {
+    compute: least
+    for computes, least in (
+        ((np.absolute, np.floor, np.ceil, np.trunc, np.rint), (3 << 17, 3 << 17)),
+        ((np.maximum, np.minimum), (3 << 17, 3 << 17)),
+        ((np.log, np.log2, np.log10, np.log1p, np.sinh, np.cosh), (1 << 18, 1 << 18)),
+        ((np.sin, np.cos), (1 << 18, 0)),
+        ((np.exp2, np.expm1, np.tanh, np.arctan), (1 << 17, 1 << 17)),
+    )
+    for compute in computes
+}
+_SHORT_RULES = {(np.exp, 0), (np.log, 0), (operator.truediv, 0)}  # one product or quotient each
+_SHORT_RULES_FROM = 1 << 16  # elements
 
 
 class _Threads:
@@ -79,7 +94,7 @@ def large(prim, *arrays, **params):
     """prim's value on arrays (and numbers); a compiled loop gains most on those of one shape."""
     if prim.eval in _UFUNCS and getattr(arrays[0], "size", PLAIN) < PLAIN:
         return prim.eval(*arrays)
-    if NATIVE:
+    if NATIVE and not _is_quick(prim.eval, arrays[0]):
         out = NATIVE.elementwise(prim, arrays, params)
         if out is not None:
             return out
@@ -88,9 +103,15 @@ def large(prim, *arrays, **params):
     return in_pieces(prim.eval, arrays)
 
 
+def _is_quick(compute, x):
+    """Whether NumPy's own loop takes no longer for an array of this size."""
+    least = _FROM_BYTES.get(compute)
+    return least is not None and x.__class__ is ndarray and x.nbytes < least[x.itemsize == 8]
+
+
 def large_rule(prim, index, g, saved, params):
     """The rule of input `index` of an elementwise primitive: its cotangent."""
-    if NATIVE and (g.size >= PLAIN or prim.eval not in _PLAIN_RULES):
+    if NATIVE and (g.size >= PLAIN or not _is_quick_rule(prim.eval, index, g.size)):
         out = NATIVE.rule(prim, index, g, saved, params)
         if out is not None:
             return out
@@ -104,6 +125,12 @@ def large_rule(prim, index, g, saved, params):
         return rule(g, cut, params)
 
     return in_pieces(compute, [g, *[saved[i] for i in places]])
+
+
+def _is_quick_rule(compute, index, size):
+    if compute in _PLAIN_RULES:
+        return True
+    return size < _SHORT_RULES_FROM and (compute, index) in _SHORT_RULES
 
 
 def fill(out, number):

@@ -104,6 +104,7 @@ class Optimizer(Named):
     of dictionaries with a key ``params`` and options of their own.
     """
 
+    reach_also = (_GLOBAL_PRE, _GLOBAL_POST)  # what a step depends on besides, for the compiler
     _hooked = False
     _opt_called = False
 
@@ -139,6 +140,11 @@ class Optimizer(Named):
             groups = [{"params": groups}]
         for group in groups:
             self.add_param_group(group)
+
+    def never_stepped(self):
+        """Whether its first step is to come, which changes the optimizer: most make their state in
+        it, and all keep that there was one."""
+        return not self._opt_called
 
     def __getstate__(self):
         return {

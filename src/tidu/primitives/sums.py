@@ -14,11 +14,13 @@ from ..core.native import NATIVE, SUM_FROM
 __all__ = ["MANY", "in_blocks", "runs", "total"]
 
 FEW, MANY = 64, 512
+WHOLE_FROM = 1 << 16  # elements from which a compiled sum of all of them beats NumPy's
 
 
 def total(x, axes, keepdims=False, dtype=None):
     """The sum of `x` over `axes`, in its own type of floats or in `dtype`."""
-    if x.size >= SUM_FROM and NATIVE and dtype is None:
+    least = WHOLE_FROM if len(axes) == x.ndim and x.flags.forc else SUM_FROM
+    if x.size >= least and NATIVE and dtype is None:
         found = NATIVE.sum_(x, axes, keepdims)
         if found is not None:
             return found

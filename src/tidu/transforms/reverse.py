@@ -34,7 +34,7 @@ from ..primitives.arithmetic import add
 from ..primitives.structural import alias
 from .reverse_level import Lifted
 
-__all__ = ["gathered", "reachable", "run_between", "run_pass", "sent_by"]
+__all__ = ["beside", "gathered", "reachable", "run_between", "run_pass", "sent_by"]
 
 # Reads the program's text, only when its error is raised.
 changed = lazy_module(__name__.rpartition(".")[0] + ".changed")
@@ -94,6 +94,8 @@ def _sweep_wanted(job, seeds):
     try:
         if job.wanted is not None:
             job.needed = _leading_to(job.wanted, seeds)
+            if LOCAL.tracer is not None:
+                LOCAL.tracer.goes_back(job.wanted, seeds)
         _sweep(job, seeds)
     finally:
         LOCAL.wanted = outer

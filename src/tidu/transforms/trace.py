@@ -65,6 +65,9 @@ class Tracer(Reading):
 
     depth = 0
     alive = True
+    results: (
+        set | tuple
+    ) = ()  # ids of given tensors that are results, though they have a leaf's node
     asked = False  # whether a value was asked for, which no trace has
 
     def __init__(self):
@@ -80,6 +83,12 @@ class Tracer(Reading):
     def refuse(self, reason):
         """What a trace can't follow is an error."""
         raise RuntimeError(reason)
+
+    def arrives(self, leaf):
+        """A gradient arrives at a leaf."""
+
+    def goes_back(self, wanted, seeds):
+        """A backward pass begins for edges with these ids alone."""
 
     def drawn_along(self, handle):
         """A draw follows the memory of `handle`: its axes in that order, None for their own."""

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ...core.handle import TensorBase
+from ...core.handle import LEAF, TensorBase
 from ..machine import kernels, native
 from . import finishing
 from .objects import TENSOR_SLOTS, layout, slots_of, version_of
@@ -335,8 +335,8 @@ class Block:
 
     def __init__(self, count):
         self.kept = []
-        known = (None, np.ndarray, TensorBase.handle_class)
-        self.words = [READY, count, *map(id, known), *[0] * (HEADER - 5)]
+        known = (None, np.ndarray, TensorBase.handle_class, LEAF)
+        self.words = [READY, count, *map(id, known), *[0] * (HEADER - 6)]
         self.words[MISSED], self.words[COUNT] = id(MISS), TAKEN.ctypes.data
         self.words[MANY] = id(_improve)
         # Pairs, one after the other: addresses and what stands there, dictionaries and versions.
@@ -392,14 +392,17 @@ class Block:
         self.kept.append(cell)
         self.pointer(id(cell) + layout().cell, value)
 
-    def tensor(self, which, slot, old, value=None, owned=False):
+    def tensor(self, which, slot, old, value=None, owned=False, extra=()):
         """A tensor (or the number of an argument) as the trial run found it, its address to be put
-        at `slot`; `value`: the very value it must have; `owned`: it is the gradient of `which`."""
+        at `slot`; `value`: the very value it must have; `owned`: it is the gradient of `which`;
+        `extra`: the `_extra` it must have, if there is one."""
         first = which if isinstance(which, int) else self._id(which)
         kind = OWNED if owned else TENSOR
-        self.words += [kind, first, id(old.handle.__class__), slot, old.node is not None,
+        node = id(old.node) if old.node in (None, LEAF) else 0
+        self.words += [kind, first, id(old.kind), slot, node,
                        old.grad is not None, 0 if value is None else self._id(value),
-                       *_form(old.value.shape, old.value.dtype)]  # fmt: skip
+                       *(map(self._id, extra) if extra else (0,)),
+                       *_form(old.shape, old.dtype)]  # fmt: skip
 
     def gradient(self, which, slot, shape, dtype):
         first = which if isinstance(which, int) else self._id(which)

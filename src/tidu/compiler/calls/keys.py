@@ -12,9 +12,11 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from ...base.dtypes import DEFAULT
-from ...core.handle import TensorBase
+from ...core.handle import LEAF, TensorBase
 from ...core.modes import LOCAL, OTHERS, STATE, grad_enabled
+from ...core.node import Node
 from ...core.versions import owner
+from ..recording.reach import hooks_seen
 
 __all__ = ["difference", "floats_in", "is_varying", "key_of", "loosened", "opened",
            "overlap"]  # fmt: skip
@@ -36,12 +38,14 @@ class Key(NamedTuple):
 class TensorPart(NamedTuple):
     """A tensor among the arguments."""
 
+    kind: type
     shape: tuple
     dtype: object
-    tracked: bool
+    tracked: object  # None, LEAF, or Node where it was computed from what requires a gradient
     gradient: object  # None, or (shape, dtype, tracked, order) of its `.grad`
     same: int  # the number of the tensor it is among the arguments
     order: object  # True: in C order; otherwise its strides
+    hooks: tuple = ()  # that a gradient meets there
 
 
 class ConstantPart(NamedTuple):
@@ -74,7 +78,7 @@ def key_of(leaves, spec):
                 return None
             same = seen.setdefault(id(leaf), len(seen))
             *first, order = form
-            parts.append(TensorPart(*first, gradient, same, order))
+            parts.append(TensorPart(leaf.__class__, *first, gradient, same, order, _hooks(leaf)))
         else:
             parts.append(ConstantPart(leaf.__class__, _identity(leaf)))
     try:
@@ -93,7 +97,18 @@ def _form(tensor):
     if value.dtype is None:
         return False
     order = value.flags.c_contiguous or value.strides
-    return value.shape, value.dtype, tensor._node is not None, order
+    node = tensor._node
+    return value.shape, value.dtype, node if node is None or node is LEAF else Node, order
+
+
+def _hooks(tensor):
+    """The hooks of a tensor, one by one where it is a leaf."""
+    if tensor._node is None:
+        return ()
+    seen = hooks_seen(tensor)
+    if not seen or tensor._node is not LEAF:
+        return tuple(map(type, seen))
+    return tuple([tuple(map(_Same, hooks.values())) for hooks in seen])
 
 
 def loosened(key):
@@ -144,9 +159,11 @@ def _difference(part, old):
         return f"it is {_told(part)}, it was {_told(old)}"
     if (part.shape, part.dtype) != (old.shape, old.dtype):
         return f"a tensor is {_told(part)}, it was {_told(old)}"
-    names = {"tracked": "whether it requires a gradient", "gradient": "its .grad",
+    names = {"tracked": "whether it requires a gradient, or is a leaf", "gradient": "its .grad",
+             "kind": "its class",
              "same": "which argument it also is",
-             "order": "the order in which it lies in memory"}  # fmt: skip
+             "order": "the order in which it lies in memory",
+             "hooks": "which hooks it has"}  # fmt: skip
     field = next(f for f in names if getattr(part, f) != getattr(old, f))
     return f"{names[field]} is not what it was"
 

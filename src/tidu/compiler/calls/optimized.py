@@ -10,14 +10,23 @@ import numpy as np
 
 from ...base import tree
 from ...core.handle import TensorBase
-from ...core.modes import LOCAL, STATE
+from ...core.modes import LOCAL, STATE, UNHURRIED
 from ...core.native import waiting
 from ..machine import shared_code
-from ..recording.breaks import Break, Surroundings, code_of, codes_below, frames_of, stops_of
+from ..recording.breaks import (
+    Break,
+    Hooked,
+    Surroundings,
+    code_of,
+    codes_below,
+    frames_of,
+    stops_of,
+)
 from ..recording.capture import capture
 from ..recording.growing import append_only
 from ..recording.numbers import for_all
-from ..recording.reach import Reach, tensors_in
+from ..recording.reach import Reach, hooks_at, tensors_in
+from ..recording.starting import starts
 from . import guards, limits
 from .callees import Callees
 from .dynamic import is_dynamic, learn
@@ -54,6 +63,13 @@ def forget_all():
     shared_code.forget()
 
 
+def _watched():
+    """Whether somebody wants to see each operation, or to change it."""
+    if not STATE.special:
+        return False
+    return LOCAL.function_modes or any(each is not UNHURRIED for each in STATE.listeners)
+
+
 def _missed(*args):
     return MISS
 
@@ -84,7 +100,7 @@ class Optimized:
         self.instead = {}  # key -> what runs where it can't be compiled as a whole
         self.cut_at = {}  # the lines of a break -> the function in stretches, or None
         self.form, self.stretches = form_of(self.function), []
-        self.trials = {}
+        self.trials = {}  # key -> how many calls of its kind changed their surroundings
         self.telling.forget()
         self.plain = False  # a stretch in which no tensor is computed
         self.met, self.fixed = set(), set()  # keys of sizes that came once; of floats that matter
@@ -125,7 +141,7 @@ class Optimized:
                 return self.function(*args, **kwargs)
             with _ONE:  # another thread's trial run holds stand-ins in the tensors
                 pass
-        if STATE.listeners or LOCAL.levels or STANCE[-1] == "force_eager":
+        if _watched() or LOCAL.levels or STANCE[-1] == "force_eager":
             return self.function(*args, **kwargs)
         leaves, spec = tree.flatten((args, kwargs))
         tensors = tensors_in(leaves)
@@ -210,7 +226,6 @@ class Optimized:
         if many:
             found = Break(many)
             return lambda: self._otherwise(key, found, args, kwargs)
-        reach = _reached(self.function, args, kwargs)
         RUNNING.append(get_ident())
         found = version = None
         try:
@@ -218,11 +233,17 @@ class Optimized:
             varying = dynamic or limits.varies(self.versions, key)
             if dynamic and not limits.known(self.versions, key):
                 learn(self.function, args, kwargs, tensors, _reached)
-            captured = None if answers else self._for_all_floats(key, args, kwargs, reach)
-            if captured is not None:
+            reach = _reached(self.function, args, kwargs)
+            asked = answers or self.fullgraph or self.trials.get(key)
+            if not asked and starts(self.function, reach):
+                return lambda: self._tried(key, args, kwargs)
+            try:
+                captured, answers, open_ = self._recorded(key, args, kwargs, reach, answers)
+            except Hooked:
+                reach = _reached(self.function, args, kwargs, hooks=True)
+                captured, answers, open_ = self._recorded(key, args, kwargs, reach, answers)
+            if open_:
                 kept = self.versions.setdefault(opened(key), [])
-            else:
-                captured, answers = self._captured(args, kwargs, reach, answers)
             if self.telling.is_stretch and not captured.graph.equations:
                 self.plain, self.short = True, _missed
                 return lambda: self.function(*args, **kwargs)
@@ -247,6 +268,13 @@ class Optimized:
         kept.insert(0, version)
         floats = floats_in(tree.leaves((args, kwargs)))
         return lambda: self._by(version, tensors, args, kwargs, floats)
+
+    def _recorded(self, key, args, kwargs, reach, answers):
+        """(Captured, the answers it was made with, whether it serves all floats)."""
+        captured = None if answers else self._for_all_floats(key, args, kwargs, reach)
+        if captured is not None:
+            return captured, answers, True
+        return *self._captured(args, kwargs, reach, answers), False
 
     def _for_all_floats(self, key, args, kwargs, reach):
         """A Captured for any floats in the place of those among the arguments, once a second one
@@ -280,11 +308,15 @@ class Optimized:
 
     def _broken(self, key, error, args, kwargs):
         if isinstance(error, Surroundings) and not self.fullgraph:
-            self.trials[key] = self.trials.get(key, 0) + 1
-            if self.trials[key] < limits.TRIALS:
-                with waiting():
-                    return self.function(*args, **kwargs)
+            if self.trials.get(key, 0) < limits.TRIALS - 1:
+                return self._tried(key, args, kwargs)
         return self._otherwise(key, error, args, kwargs)
+
+    def _tried(self, key, args, kwargs):
+        """The call eagerly, as it changes its surroundings; another may be recorded."""
+        self.trials[key] = self.trials.get(key, 0) + 1
+        with waiting():
+            return self.function(*args, **kwargs)
 
     def _otherwise(self, key, error, args, kwargs):
         """The call in stretches, or eagerly; from now on for all of its kind."""
@@ -349,8 +381,11 @@ class _Bound:
         return self.optimized(self.instance, *args, **kwargs)
 
 
-def _reached(function, args, kwargs):
-    root = function, [a for a in tree.leaves((args, kwargs)) if not isinstance(a, TensorBase)]
-    reach = Reach(root)
+def _reached(function, args, kwargs, hooks=False):
+    leaves = tree.leaves((args, kwargs))
+    given = [a for a in leaves if isinstance(a, TensorBase)] if hooks else ()
+    called = [hook for a in given for attached in hooks_at(a) for hook in attached.values()]
+    root = function, [a for a in leaves if not isinstance(a, TensorBase)], called
+    reach = Reach(root, hooks=hooks)
     aside = append_only(reach)
-    return Reach(root, aside) if aside else reach
+    return Reach(root, aside, hooks=hooks) if aside else reach

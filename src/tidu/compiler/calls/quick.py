@@ -54,6 +54,9 @@ def quick_for(version, args):
         return None
 
 
+_HOOKS = ("hooks", "after_hooks", "accumulator")
+
+
 class Quick:
     """The checks of one version as a block, its memory, and `call`."""
 
@@ -102,7 +105,7 @@ class Quick:
             raise _Unsupported  # a gradient is an argument too, or has one
         slots = {i: slot for slot, i in program.given}
         written = {id(compiled.captured.sources[i]) for i in compiled.targets.values()}
-        table = self.memory.table.ctypes.data
+        table, arrivals = self.memory.table.ctypes.data, set(compiled.captured.arrivals)
         arrays = []
         for i, (given, old) in enumerate(
             zip(compiled.given, compiled.captured.sources, strict=True)
@@ -124,9 +127,10 @@ class Quick:
                     raise _Unsupported  # a gradient that the call has dropped
                 value = there._value
                 arrays.append(value)
-            if old.value.__class__ is np.ndarray and not old.value.flags.c_contiguous:
+            if not old.in_order:
                 raise _Unsupported
-            block.tensor(handle, table + 8 * slots[i], old, value, owned)
+            extra = self._extra(block, handle, args) if old in arrivals else ()
+            block.tensor(handle, table + 8 * slots[i], old, value, owned, extra)
         self._gradients(block, numbers, table)
         block.pointer(slot_address(DEFAULT, DEFAULT.numpy), DEFAULT.numpy)
         for i, a in enumerate(args, 1):
@@ -138,6 +142,20 @@ class Quick:
             for i in numbers:
                 block.apart(i, owners)
         self._together(arrays)
+
+    @staticmethod
+    def _extra(block, handle, args):
+        """What must not change where a gradient arrives: the place of hooks. Those there are, are
+        watched."""
+        tensor = args[handle - 1] if handle.__class__ is int else handle
+        extra = tensor._extra
+        if tensor._node.__class__ is Node or (handle.__class__ is int and extra is not None):
+            raise _Unsupported
+        if extra is not None:
+            names = vars(extra)
+            entries = [(n, (names[n],) if n in names else None) for n in _HOOKS]
+            block.some(names, entries, guards.ANY)
+        return (extra,)
 
     def _together(self, arrays):
         """One stamp for all that the program writes."""

@@ -22,14 +22,14 @@ CHANGED, READY, FRESH, IN_USE = range(4)
 END, DICT, SOME, LIST, POINTER, TENSOR, GRAD, SCAN, SAME, OTHER, SIZE, OWNED = range(12)
 APART = 12
 TOGETHER = 4  # versions of dictionaries that are compared at a time
-# Words of a block: the result, how many are given, the addresses of three objects, whether it is
+# Words of a block: the result, how many are given, the addresses of four objects, whether it is
 # in use, where the records stand of what follows (`finishing.py`), the block that is tried next,
 # what a call gives that none serves, the object whose block it is, what of its class does the rest
 # in Python, what makes a result of a list, whether a call failed, where calls are counted, and what
 # is called after many.
-HEADER = 15
-NONE, ARRAY, CLASS = 2, 3, 4  # None, the class of arrays, the class of tensors
-BUSY, FINISH, NEXT, MISSED, QUICK, REST, GIVE, FAILED, COUNT, MANY = range(5, HEADER)
+HEADER = 16
+NONE, ARRAY, CLASS, LEAF = 2, 3, 4, 5  # None, the classes of arrays and tensors, what leaves have
+BUSY, FINISH, NEXT, MISSED, QUICK, REST, GIVE, FAILED, COUNT, MANY = range(6, HEADER)
 
 
 class Check:
@@ -229,7 +229,8 @@ def _memory(c, value, first, bad=None):
 
 
 def _check_tensor(c, at):
-    """TENSOR handle class slot node grad value type scalar dims sizes...: writes its address."""
+    """TENSOR handle class slot node grad value extra type scalar dims sizes...: writes its address;
+    0 stands for any value, any extra, and any node but those of leaves."""
     return _tensor(c, at, _handle(c))
 
 
@@ -241,12 +242,14 @@ def _check_owned(c, at):
 def _tensor(c, at, handle):
     m, none = c.m, c.known(NONE)
     c.need(c.read(handle, WORD, "i64") == c.word(2))
-    missing = [m.convert(c.read(handle, offset, "i64") == none, "i64")
-               for offset in (at.node, at.grad)]  # fmt: skip
-    value, wanted = c.read(handle, at.value), c.word(6)
-    c.need(missing[0] != c.word(4), missing[1] != c.word(5),
-           (wanted == 0) | (m.put("i64", 1, f"ptrtoint {value} to i64") == wanted))  # fmt: skip
-    data, words = _memory(c, value, 7)
+    node, wanted_node = c.read(handle, at.node, "i64"), c.word(4)
+    computed = (node != none) & (node != c.known(LEAF)) & (wanted_node == 0)
+    missing = m.convert(c.read(handle, at.grad, "i64") == none, "i64")
+    value, wanted, extra = c.read(handle, at.value), c.word(6), c.word(7)
+    c.need((node == wanted_node) | computed, missing != c.word(5),
+           (wanted == 0) | (m.put("i64", 1, f"ptrtoint {value} to i64") == wanted),
+           (extra == 0) | (c.read(handle, at.extra, "i64") == extra))  # fmt: skip
+    data, words = _memory(c, value, 8)
     m.store(data, c.word(3, "ptr"))
     return words
 

@@ -48,7 +48,7 @@ def parted(function, stops, compiled, callee=None):
     if not isinstance(plain, types.FunctionType):
         return None
     tree = _tree_of(plain)
-    if tree is None:
+    if tree is None or not any(map(stops, ast.walk(tree))):
         return None
     cutter = _Cutter(plain, tree, stops, compiled, callee)
     body = cutter.cut()

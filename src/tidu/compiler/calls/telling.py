@@ -9,6 +9,7 @@ import warnings
 from ...base.errors import hinted
 from ...base.frames import user_depth
 from ...base.lazy import lazy_module
+from ..recording.breaks import Behind
 from .keys import difference, loosened
 
 __all__ = ["Telling", "explained"]
@@ -48,7 +49,8 @@ class Telling:
     def of_break(self, error, eagerly):
         if error.line is not None and any(r.endswith(error.line) for r in self.reasons):
             return None  # what a called function changes is met there again
-        if self.is_stretch and eagerly:  # its neighbours were told of already
+        told = eagerly or isinstance(error, Behind)
+        if self.is_stretch and told:  # of its neighbours, and why they are apart
             return self.say(f"A stretch of {self._text(error)}")
         self.say(
             self._text(error),

@@ -11,6 +11,7 @@ from ..execution import program
 from ..execution.compiled import Compiled, Entry, Gradient
 from ..machine import native
 from ..recording.breaks import Break
+from ..recording.reach import hooks_seen, same_entries
 from ..recording.watches import Watches
 from . import guards
 from .ways import streams_in
@@ -30,10 +31,11 @@ class Guard(NamedTuple):
     tracked: bool
     without_grad: bool
     order: object  # True: in C order; otherwise its strides
+    hooks: object  # that a gradient meets there while the function runs; None where none arrives
 
     def refused(self):
         """Why the tensor is not as it was; None if it is."""
-        handle, shape, dtype, tracked, without_grad, order = self
+        handle, shape, dtype, tracked, without_grad, order, hooks = self
         if handle.__class__ is Entry:
             handle = handle.tensor()
             if not isinstance(handle, TensorBase):
@@ -45,6 +47,8 @@ class Guard(NamedTuple):
             return "a tensor's requires_grad is not what it was, or whether it has a .grad"
         if value.__class__ is np.ndarray and (value.flags.c_contiguous or value.strides) != order:
             return "a tensor lies in memory in another order"
+        if hooks is not None and not same_entries(hooks_seen(handle), hooks):
+            return "a tensor has other hooks than it had"
         return None
 
 
@@ -84,7 +88,7 @@ def version_of(captured, reach, tensors, varying=False):
     """The Version of what was captured; `varying`: its code is to serve other sizes."""
     positions = {id(t): i for i, t in reversed(list(enumerate(tensors)))}
     used = captured.used()
-    given, conditions = [], []
+    given, conditions, met = [], [], set(captured.arrivals)
     stored, inside = _stored(captured, reach)
     watched = captured.watched(reach)
     for old in captured.sources:  # a gradient is known by whose it is: it may be another tensor
@@ -101,27 +105,27 @@ def version_of(captured, reach, tensors, varying=False):
             entry, alike = stored[id(old.handle)]
             reads = old.variable in used or not alike
             if reads:
-                conditions.append(_guard(entry, old, True))
+                conditions.append(_guard(entry, old, True, met))
             given.append(entry if reads else None)
             continue
         given.append(old.handle if place is None else place)
-        if place is None and (old.variable in used or id(old.handle) in watched.seen):
+        if place is None and (old.variable in used or old in met or id(old.handle) in watched.seen):
             array = old.value
             order = not isinstance(array, np.ndarray) or array.flags.c_contiguous or array.strides
-            conditions.append(_guard(old.handle, old, order))
+            conditions.append(_guard(old.handle, old, order, met))
     with native.together():
         program.begin(captured.graph)
         guards.begin()
         made = Compiled(captured, given, varying)
         guards.prepare()
     for old, place in zip(captured.sources, given, strict=True):
-        old.forget(replaced=place is None)
+        old.forget(replaced=place is None or place.__class__ is int)
     return Version(made, Watches(watched, captured.stores), conditions)
 
 
-def _guard(handle, old, order):
+def _guard(handle, old, order, met):
     return Guard(handle, old.value.shape, old.value.dtype, old.node is not None, old.grad is None,
-                 order)  # fmt: skip
+                 order, hooks_seen(old.handle) if old in met else None)  # fmt: skip
 
 
 def _stored(captured, reach):

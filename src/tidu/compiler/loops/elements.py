@@ -214,7 +214,7 @@ ELEMENTS = {
         for name in (
             "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sigmoid", "tanh", "sin",
             "cos", "tan", "sinh", "cosh", "asin", "acos", "atan", "asinh", "acosh", "atanh",
-            "erf", "erfc", "atan2", "hypot",
+            "erf", "erfc", "erfinv", "atan2", "hypot",
         )
     },
     f.lgamma: gamma.lgamma,

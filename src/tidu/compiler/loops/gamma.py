@@ -9,7 +9,8 @@ import operator
 from fractions import Fraction
 from functools import reduce
 
-from .mathematics import _cosine_of, _sine_of, log, polynomial
+from .exponentials import log, polynomial
+from .mathematics import _cosine_of, _sine_of
 
 __all__ = ["MOST", "digamma", "lgamma", "polygamma"]
 

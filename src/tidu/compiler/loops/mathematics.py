@@ -1,4 +1,4 @@
-"""Exponentials, logarithms and their kin as polynomials on vectors, float32 and float64.
+"""Functions of elements as polynomials on vectors, float32 and float64.
 
 Each function takes the `Code` it is written into and a value. Accuracy (tests/compiler checks it):
 at most 4 units in the last place, special values as NumPy has them. What has no polynomial here is
@@ -7,258 +7,56 @@ computed lane by lane by the C library (`each_lane`).
 
 import math
 
-from ..machine import native
-from ..machine.code import BYTES
-from .coefficients import POLYNOMIALS
+from .exponentials import (
+    MAGIC,
+    acosh,
+    asinh,
+    atanh,
+    cosh,
+    exp,
+    exp2,
+    expm1,
+    log,
+    log1p,
+    log2,
+    log10,
+    polynomial,
+    power_between,
+    power_of_positive,
+    sigmoid,
+    sinh,
+    tanh,
+)
 
 __all__ = ["FUNCTIONS", "each_lane"]
 
-# Largest and smallest argument of exp that matter (the smallest lies above its multiple of ln 2);
-# bits of the mantissa; bias.
-_LIMITS = {
-    "f32": (89.0, -104.5, 23, 127, "i32"),
-    "f64": (710.0, -745.7, 52, 1023, "i64"),
-}
-_LOG2 = {  # ln 2 in two parts: multiples of the first are exact
-    "f32": (0.693359375, -2.12194440e-4),
-    "f64": (6.93147180369123816490e-01, 1.90821492927058770002e-10),
-}
-
-
-def polynomial(m, x, name):
-    """The polynomial of this name, by Horner's rule."""
-    coefficients = POLYNOMIALS[x.kind][name]
-    value = m.constant(x.kind, coefficients[-1], x.lanes)
-    for c in coefficients[-2::-1]:
-        value = m.fma(value, x, c)
-    return value
-
-
-# A number this large has no digits behind the point: what is added to it is rounded to a whole
-# number, which stands in the last bits.
-_MAGIC = {"f32": 1.5 * 2.0**23, "f64": 1.5 * 2.0**52}
-
-
-def _reduced(m, x):
-    """(n + `_MAGIC`, n as a number, r) with x = n·ln 2 + r."""
-    high, low = _LOG2[x.kind]
-    total = m.fma(x, 1 / math.log(2), _MAGIC[x.kind])
-    n = total - _MAGIC[x.kind]
-    r = m.fma(n, -high, x)
-    return total, n, m.fma(n, -low, r)
-
-
-def _powers(m, x):
-    """(n + `_MAGIC`, n, e^r - 1) with x = n·ln 2 + r, x where `_clamped` has it: e^x is 2^n·e^r.
-    What else is computed from the same x beside it takes the same three."""
-
-    def compute():
-        total, n, r = _reduced(m, _clamped(m, x))
-        return total, n, m.fma(r * r, polynomial(m, r, "EXP"), r)
-
-    return m.once(("powers", x), compute)
-
-
-def _power_of_two(m, n):
-    """2**n for an integer n that is in the range of normal numbers."""
-    _, _, bits, bias, _ = _LIMITS["f32" if n.kind == "i32" else "f64"]
-    return m.bits((n + bias) << bits)
-
-
-def _scaled(m, value, n):
-    """value · 2**n; in two steps where no instruction does it, so that results may be subnormal."""
-    size = value.lanes * BYTES[value.kind]
-    if native.HOST.vector_bytes == 64 and size in (32, 64):
-        return _scaled_at_once(m, value, n, size * 8)
-    whole = m.convert(n, _LIMITS[value.kind][4])
-    half = whole >> 1
-    return value * _power_of_two(m, half) * _power_of_two(m, whole - half)
-
-
-def _scaled_at_once(m, value, n, size):
-    """The same by AVX-512: all lanes are wanted, and rounded as ever."""
-    name = f"llvm.x86.avx512.mask.scalef.{'ps' if value.kind == 'f32' else 'pd'}.{size}"
-    given = [f"{value}", f"{n}", f"{value.type} zeroinitializer", f"i{max(value.lanes, 8)} -1"]
-    given += ["i32 4"] * (size == 512)
-    types = ", ".join([text.rpartition(" ")[0] for text in given])
-    m.declare(f"declare {value.type} @{name}({types})")
-    return m.put(value.kind, value.lanes, f"call {value.type} @{name}({', '.join(given)})")
-
-
-def _clamped(m, x):
-    """x where exp is neither 0 nor infinite, the bound elsewhere; NaN stays."""
-    high, low = _LIMITS[x.kind][:2]
-    x = m.select(x > high, high, x)
-    return m.select(x < low, low, x)
-
-
-def exp(m, x):
-    _, n, small = _powers(m, x)
-    # Where e^x is 0, nothing is rounded to it: that would take some processors 150 cycles.
-    none = x < _LIMITS[x.kind][1]
-    return m.select(none, 0.0, _scaled(m, small + 1, m.select(none, 0.0, n)))
-
-
-def expm1(m, x):
-    _, n, small = _powers(m, x)
-    # 2**n·(small + 1) - 1, with 2**n in two factors so that neither overflows.
-    whole = m.convert(n, _LIMITS[x.kind][4])
-    half = whole >> 1
-    rest = whole - half
-    first, second = _power_of_two(m, half), _power_of_two(m, rest)
-    grown = m.fma(first, small, first - _power_of_two(m, -rest)) * second
-    return m.select(x == 0.0, x, m.select(n == 0.0, small, grown))
-
-
-def exp2(m, x):
-    limit = 1024.0 if x.kind == "f64" else 128.0
-    least = -1080.0 if x.kind == "f64" else -152.0
-    y = m.select(x > limit, limit, x)
-    y = m.select(y < least, least, y)
-    n = m.rint(y)
-    r = (y - n) * math.log(2)
-    return _scaled(m, m.fma(r * r, polynomial(m, r, "EXP"), r) + 1, n)
-
-
-def _split(m, x):
-    """(e, f): x = 2**e · (1 + f), 1 + f between √½ and √2; subnormal numbers too."""
-    _, _, bits, bias, integer = _LIMITS[x.kind]
-    tiny = x < 2.0 ** (1 - bias)
-    grown = m.select(tiny, x * 2.0 ** (bits + 1), x)
-    raw = m.bits(grown)
-    # Adding the distance from √½ to 1 carries into the exponent where the mantissa is over √2.
-    root_half = {"f32": 0x3F3504F3, "f64": 0x3FE6A09E667F3BCD}[x.kind]
-    one = bias << bits
-    shifted = raw + (one - root_half)
-    exponent = (shifted >> bits) - bias
-    mantissa = m.bits((shifted & ((1 << bits) - 1)) + root_half)
-    exponent = exponent - m.select(tiny, m.constant(integer, bits + 1, x.lanes), 0)
-    return m.convert(exponent, x.kind), mantissa - 1
-
-
-def _log_series(m, f):
-    """(log(1 + f) - f, f) near one, as f - (f²/2 - s·(f²/2 + z·R))."""
-    s = f / (f + 2)
-    z = s * s
-    half = f * f * 0.5
-    return half - s * (half + z * polynomial(m, z, "LOG"))
-
-
-def _special_log(m, x, value):
-    value = m.select(x == 0.0, -math.inf, value)
-    value = m.select(x < 0.0, math.nan, value)
-    return m.select((x == math.inf) | m.unordered(x, x), x, value)
-
-
-def log(m, x):
-    high, low = _LOG2[x.kind]
-    e, f = _split(m, x)
-    value = m.fma(e, high, f - (_log_series(m, f) - e * low))
-    return _special_log(m, x, value)
-
-
-def log1p(m, x):
-    u = x + 1
-    high, low = _LOG2[x.kind]
-    e, f = _split(m, u)
-    lost = m.select(u > 2.0, (x - u) + 1, x - (u - 1)) / u  # what the sum rounded away
-    lost = m.select(m.fabs(u) < math.inf, lost, 0.0)
-    value = m.fma(e, high, f - (_log_series(m, f) - (e * low + lost)))
-    value = _special_log(m, u, value)
-    return m.select(m.fabs(x) < 2.0 ** (-54 if x.kind == "f64" else -25), x, value)
-
-
-def _log_base(m, x, scale, exact):
-    e, f = _split(m, x)
-    small = f - _log_series(m, f)
-    return _special_log(m, x, m.fma(e, exact, small * scale))
-
-
-def log2(m, x):
-    return _log_base(m, x, 1 / math.log(2), 1.0)
-
-
-def log10(m, x):
-    return _log_base(m, x, 1 / math.log(10), math.log10(2))
-
-
-# Powers of 2 beyond which 1 does not count beside e^x, or e^x beside 1.
-_ENOUGH = {"f32": (-126, 50), "f64": (-1022, 400)}
-_LEAST = {"f32": -87.0, "f64": -708.0}  # where e^x is a normal number yet
-
-
-def _power(m, x):
-    """(2**n, e^r - 1) of `_powers`, n within what counts for tanh and sigmoid."""
-
-    def compute():
-        _, _, bits, bias, _ = _LIMITS[x.kind]
-        total, _, small = _powers(m, x)
-        least, most = [_MAGIC[x.kind] + n for n in _ENOUGH[x.kind]]
-        total = m.select(total > most, most, total)
-        total = m.select(total < least, least, total)
-        return m.bits((m.bits(total) << bits) + (bias << bits)), small
-
-    return m.once(("power", x), compute)
-
-
-def tanh(m, x):
-    power, small = _power(m, x)
-    t = m.fma(power, small, power - 1)  # e^x - 1
-    t = m.fma(t, t, t + t)  # e^2x - 1
-    return m.copysign(t / (t + 2), x)
-
-
-def sigmoid(m, x):
-    """0 where e^x is below the normal numbers, as PyTorch's."""
-    power, small = _power(m, x)
-    none = x < _LEAST[x.kind]
-    e = m.fma(power, m.select(none, 0.0, small), power)
-    return m.select(none, 0.0, e / (e + 1))
-
-
-def sinh(m, x):
-    size = m.fabs(x)
-    t = expm1(m, m.minimum(size, 88.0 if x.kind == "f32" else 709.0))
-    near = (t + t / (t + 1)) * 0.5
-    return m.copysign(m.select(size < 20.0, near, _half_exp(m, size)), x)
-
-
-def cosh(m, x):
-    size = m.fabs(x)
-    t = exp(m, m.minimum(size, 88.0 if x.kind == "f32" else 709.0))
-    return m.select(size < 20.0, t * 0.5 + 0.5 / t, _half_exp(m, size))
-
-
-def _half_exp(m, x):
-    """e^x / 2, which may be finite where e^x is not."""
-    root = exp(m, x * 0.5)
-    return root * 0.5 * root
-
-
 # --- error function -----------------------------------------------------------------------------
+
+
+_CENTRE = {"f32": 3.0, "f64": 3.0625}  # as in tools/fit_polynomials.py
+
+
+def _erfc_large(m, size):
+    """erfc for 0.5 <= size < 10.1 (float64: 27.5): e^(-size²) times 1 / (size + c) times a
+    polynomial of t = (size - c) / (size + c)."""
+    centre = _CENTRE[size.kind]
+    below = size + centre
+    inverse = 1 / below
+    scaled = inverse * polynomial(m, m.fma(inverse, -2 * centre, 1.0), "ERFC")
+    square = size * size
+    # What the square lost; what the inverse lost, by how much that is felt (2.9 to 1 times).
+    lost = m.fma(size, size, -square)
+    inverse_lost = m.fma(below - centre - size, inverse, m.fma(-below, inverse, 1.0))
+    error = m.fma(inverse_lost, m.fma(inverse, 6.6, 1.0), -lost)
+    return exp(m, -square) * m.fma(error, scaled, scaled)
 
 
 def _erfc_beyond(m, size):
     """erfc for 1 <= size, with an error that does not count beside 1."""
     if size.kind == "f32":
         size = m.select(size > 4.0, 4.0, size)
-        return _power_between(m, polynomial(m, size, "ERFC_LOG"))
-    # e^(-size²) times a polynomial; the square without its error
-    size = m.select(size > 6.0, 6.0, size)
-    t = (size - 2) / (size + 2)
-    square = size * size
-    error = m.fma(size, size, -square)
-    return exp(m, -square) * (1 - error) * polynomial(m, t, "ERFC")
-
-
-def _power_between(m, x):
-    """2^x where that is neither huge nor tiny."""
-    _, _, bits, bias, _ = _LIMITS[x.kind]
-    total = x + _MAGIC[x.kind]
-    r = (x - (total - _MAGIC[x.kind])) * math.log(2)
-    small = m.fma(r * r, polynomial(m, r, "EXP"), r)
-    power = m.bits((m.bits(total) << bits) + (bias << bits))
-    return m.fma(power, small, power)
+        return power_between(m, polynomial(m, size, "ERFC_LOG"))
+    return _erfc_large(m, m.select(size > 6.0, 6.0, size))
 
 
 def erf(m, x):
@@ -268,19 +66,50 @@ def erf(m, x):
     return m.select(size < 1.0, small, large)
 
 
+def erfc(m, x):
+    size, most = m.fabs(x), 10.1 if x.kind == "f32" else 27.5
+    large = _erfc_large(m, m.select(size > most, most, size))
+    large = m.select(x < 0.0, 2 - large, large)
+    return m.select(size < 0.5, m.fma(x, -polynomial(m, x * x, "ERF"), 1.0), large)
+
+
+def erfinv(m, x):
+    w = -log(m, (1 - x) * (1 + x))
+    root = m.sqrt(w)
+    tail = polynomial(m, (root - 3) / (root + 3), "ERFINV_TAIL")
+    value = x * m.select(w < 5.0, polynomial(m, w, "ERFINV"), tail)
+    if x.kind == "f64":
+        size = m.fabs(x)
+        value = m.copysign(_corrected_erfinv(m, m.fabs(value), size), x)
+    return m.select(m.fabs(x) == 1.0, m.copysign(m.like(math.inf, x), x), value)
+
+
+def _corrected_erfinv(m, y, x):
+    """y, whose erf is x but for 1e-8, after a step of Halley's."""
+    small = m.fma(y, polynomial(m, y * y, "ERF"), -x)
+    off = m.select(y < 0.75, small, (1 - x) - _erfc_large(m, y))
+    step = off * (math.sqrt(math.pi) / 2) * exp(m, y * y)
+    return y - step / m.fma(y, step, 1.0)
+
+
 # --- trigonometric ------------------------------------------------------------------------------
 
-_HALF_PI = (1.5707963267948966, 6.123233995736766e-17)
+# π/2 in parts: multiples of the first leave no error where they cancel.
+_HALF_PI = (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591698e-33)
 _FAR = 1e8  # beyond, the C library reduces
 
 
 def _quadrant(m, x):
-    """(the quadrant as i32, r in x's kind): x = quadrant · π/2 + r, |r| <= π/4."""
+    """(a whole number of x's width whose last bits tell the quadrant, r in x's kind):
+    x = quadrant · π/2 + r, |r| <= π/4. What is not below `_FAR` gives anything."""
     wide = m.convert(x, "f64")
-    n = m.rint(wide * (2 / math.pi))
+    total = m.fma(wide, 2 / math.pi, MAGIC["f64"])
+    n = total - MAGIC["f64"]
     r = m.fma(n, -_HALF_PI[0], wide)
     r = m.fma(n, -_HALF_PI[1], r)
-    return m.convert(n, "i32"), m.convert(r, x.kind)
+    if x.kind == "f64":
+        return m.bits(total), m.fma(n, -_HALF_PI[2], r)
+    return m.convert(m.bits(total), "i32"), m.convert(r, x.kind)
 
 
 def _sine_of(m, r):
@@ -296,11 +125,10 @@ def _cosine_of(m, r):
 
 
 def _turned(m, x, shift):
-    near = m.select(m.fabs(x) < _FAR, x, 0.0)
-    quadrant, r = _quadrant(m, near)
+    quadrant, r = _quadrant(m, x)
     quadrant = quadrant + shift
     value = m.select((quadrant & 1) == 0, _sine_of(m, r), _cosine_of(m, r))
-    return m.select(m.unordered(x, x), x, m.select((quadrant & 2) == 0, value, -value))
+    return m.select((quadrant & 2) == 0, value, -value)
 
 
 def sin(m, x):
@@ -310,6 +138,55 @@ def sin(m, x):
 
 def cos(m, x):
     return rarely(m, m.fabs(x) < _FAR, "cos", _turned(m, x, 1), x)
+
+
+def tan(m, x):
+    quadrant, r = _quadrant(m, x)
+    sine, cosine = _sine_of(m, r), _cosine_of(m, r)
+    even = (quadrant & 1) == 0
+    value = m.select(even, sine, -cosine) / m.select(even, cosine, sine)
+    return rarely(m, m.fabs(x) < _FAR, "tan", m.select(x == 0.0, x, value), x)
+
+
+# --- inverse trigonometric ------------------------------------------------------------------------
+
+# π/2 in two parts
+_RIGHT = {"f32": (1.5707963705062866, -4.3711390001862426e-08), "f64": _HALF_PI[:2]}
+
+
+def _from_right(m, value, times=1.0):
+    """times · π/2 - value"""
+    high, low = _RIGHT[value.kind]
+    return high * times - (value - low * times)
+
+
+def _arcsine(m, x):
+    """(whether |x| is over a half, y, rest): there y + rest is asin(√((1 - |x|) / 2)), else
+    asin |x|."""
+    size = m.fabs(x)
+    steep = size > 0.5
+    z = m.select(steep, (1 - size) * 0.5, x * x)
+    y = m.select(steep, m.sqrt(z), size)
+    return steep, y, y * z * polynomial(m, z, "ASIN")
+
+
+def _twice_from_right(m, y, rest):
+    """π/2 - 2·(y + rest)"""
+    high, low = _RIGHT[y.kind]
+    return (high - (y + y)) - ((rest + rest) - low)
+
+
+def asin(m, x):
+    steep, y, rest = _arcsine(m, x)
+    return m.copysign(m.select(steep, _twice_from_right(m, y, rest), y + rest), x)
+
+
+def acos(m, x):
+    steep, y, rest = _arcsine(m, x)
+    value = y + rest
+    twice = value + value
+    over = m.select(x < 0.0, _from_right(m, twice, 2.0), twice)
+    return m.select(steep, over, _from_right(m, m.copysign(value, x)))
 
 
 def atan(m, x):
@@ -326,23 +203,46 @@ def atan(m, x):
     return m.copysign(offset + (value + low), x)
 
 
+def atan2(m, y, x):
+    y, x = m.matched(m.like(y, x), m.like(x, y))
+    across, along = m.fabs(y), m.fabs(x)
+    steep = across > along
+    less, more = m.select(steep, along, across), m.select(steep, across, along)
+    # Of two zeros, and of two infinities, the quotient is no number.
+    q = m.select(less == more, m.select(more == 0.0, m.like(0.0, x), 1.0), less / more)
+    z = q * q
+    value = m.fma(q * z, polynomial(m, z, "ATAN_TO_ONE"), q)
+    value = m.select(steep, _from_right(m, value), value)
+    value = m.select(m.bits(x) < 0, _from_right(m, value, 2.0), value)
+    return m.select(m.unordered(x, y), math.nan, m.copysign(value, y))
+
+
 # --- powers -------------------------------------------------------------------------------------
 
 
 def power(m, x, y):
-    """x ** y with C's special values; float64 lane by lane."""
-    if x.kind == "f64":
+    """x ** y with C's special values; of single numbers the C library's, which is less code."""
+    if x.kind == "f64" and max(x.lanes, y.lanes) == 1:
         return each_lane(m, "pow", x, y)
-    size = m.convert(m.fabs(x), "f64")
-    value = m.convert(exp(m, m.convert(y, "f64") * log(m, size)), "f32")
+    size = m.fabs(x)
+    value = power_of_positive(m, size, y)
+    usual = (x > 0.0) & (x < math.inf) & (m.fabs(y) < math.inf)
+    return otherwise(m, usual, value, lambda: _special_power(m, x, y, value))
+
+
+def _special_power(m, x, y, value):
+    size, negative = m.fabs(x), m.bits(x) < 0
+    # 2 ** ±∞ or 1/2 ** ±∞; 1 ** ±∞ is 1
+    less = m.select((size < 1.0) ^ (y < 0.0), m.like(0.0, x), math.inf)
+    value = m.select(m.fabs(y) == math.inf, m.select(size == 1.0, 1.0, less), value)
+    endless = (size == 0.0) | (size == math.inf)
+    value = m.select(endless, m.select((size == 0.0) ^ (y < 0.0), m.like(0.0, x), math.inf), value)
     whole = m.rint(y) == y
     odd = whole & (m.rint(y * 0.5) != y * 0.5)
-    negative = m.bits(x) < 0
     value = m.select(negative & odd, -value, value)
     refused = (x < 0.0) & (x != -math.inf) & ~whole & (m.fabs(y) < math.inf)
-    value = m.select(refused, math.nan, value)
-    one = (x == 1.0) | (y == 0.0) | ((x == -1.0) & (m.fabs(y) == math.inf))
-    return m.select(one, 1.0, value)
+    value = m.select(refused | m.unordered(x, y), math.nan, value)
+    return m.select((x == 1.0) | (y == 0.0), 1.0, value)
 
 
 # --- lane by lane -------------------------------------------------------------------------------
@@ -371,11 +271,18 @@ def each_lane(m, name, *values):
 
 def rarely(m, usual, name, value, *arguments):
     """`value` where `usual` holds in all lanes; else the C library's function there."""
-    odd = m.any(~(usual | m.unordered(arguments[0], arguments[0])))
+    return otherwise(
+        m, usual, value, lambda: m.select(usual, value, each_lane(m, name, *arguments))
+    )
+
+
+def otherwise(m, usual, value, compute):
+    """`value` where `usual` holds in all lanes, else what ``compute()`` gives for all of them."""
+    odd = m.any(~usual)
     start, other, end = m.block, m.fresh("rare"), m.fresh("usual")
     m.line(f"br {odd}, label %{other}, label %{end}")
     m.label(other)
-    slow = m.select(usual, value, each_lane(m, name, *arguments))
+    slow = compute()
     last = m.block
     m.line(f"br label %{end}")
     m.label(end)
@@ -391,8 +298,8 @@ def _library(name):
 
 FUNCTIONS = {
     "exp": exp, "expm1": expm1, "exp2": exp2, "log": log, "log1p": log1p, "log2": log2,
-    "log10": log10, "tanh": tanh, "sigmoid": sigmoid, "sinh": sinh, "cosh": cosh, "erf": erf,
-    "sin": sin, "cos": cos, "atan": atan, "pow": power,
-    **{name: _library(name) for name in (
-        "tan", "asin", "acos", "asinh", "acosh", "atanh", "erfc", "atan2", "hypot", "fmod")},
+    "log10": log10, "tanh": tanh, "sigmoid": sigmoid, "sinh": sinh, "cosh": cosh, "asinh": asinh,
+    "acosh": acosh, "atanh": atanh, "erf": erf, "erfc": erfc, "erfinv": erfinv, "sin": sin,
+    "cos": cos, "tan": tan, "asin": asin, "acos": acos, "atan": atan, "atan2": atan2, "pow": power,
+    **{name: _library(name) for name in ("hypot", "fmod")},
 }  # fmt: skip

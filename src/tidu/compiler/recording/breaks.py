@@ -8,8 +8,8 @@ import types
 
 from ...base.frames import OURS
 
-__all__ = ["CLOCK", "Break", "Surroundings", "Undecided", "code_of", "codes_below", "frames_here",
-           "frames_of", "stops_of"]  # fmt: skip
+__all__ = ["CLOCK", "Behind", "Break", "Hooked", "Surroundings", "Undecided", "code_of",
+           "codes_below", "frames_here", "frames_of", "stops_of"]  # fmt: skip
 
 CLOCK = frozenset(n for n in dir(time) if not n.startswith("_")) | {"time"}
 CHANGING = frozenset("append extend insert pop popitem remove clear update add discard setdefault "
@@ -38,6 +38,17 @@ class Break(Exception):
 class Surroundings(Break):
     """It changes what it reaches: the next call may find all as it is then (an optimizer's first
     step makes its state)."""
+
+
+class Behind(Break):
+    """It goes back beyond a tensor that it was given. In a stretch that follows from the cut."""
+
+
+class Hooked(Break):
+    """A gradient arrives at a leaf with hooks, which nobody has looked into so far."""
+
+    def __init__(self):
+        super().__init__("a gradient arrives at a tensor with hooks")
 
 
 class Undecided(Exception):

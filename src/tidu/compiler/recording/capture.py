@@ -8,7 +8,6 @@ changed) raises `Break`, with nothing changed.
 """
 
 import math
-import sys
 from itertools import pairwise
 from threading import Event, get_ident
 
@@ -18,73 +17,36 @@ from numpy.lib.array_utils import byte_bounds
 from ...base import tree
 from ...base.errors import GraphFreed, ValueAsked
 from ...base.streams import default_generator
-from ...base.streams.generator import RESTARTS
 from ...core.handle import LEAF, TensorBase, Unresolved, root_of, shape_of, wrap
+from ...core.levels import Around, StandIn
 from ...core.modes import LOCAL
-from ...core.node import Node
+from ...core.node import Packed
 from ...primitives.base import address
 from ...program.ir import Equation, Variable
 from ...transforms.draws import place_of, recorded, return_to
 from ...transforms.numbers import Number
-from ...transforms.reverse import run_pass
+from ...transforms.reverse import reachable, run_pass
 from ...transforms.trace import Traced, Tracer, memory_of, pick
 from ...transforms.write_checks import overlaps_itself, shown_twice
 from ..graphs.questions import Deferred, check, demand
 from ..loops.layout import VIEWS
-from .breaks import CLOCK, Break, Surroundings, Undecided, frames_here, frames_of
+from .breaks import CLOCK, Behind, Break, Surroundings, Undecided, frames_here, frames_of
 from .executed import Executed
 from .growing import APPENDED, Growing
+from .held import BEHIND, REGISTERING, Held
+from .listening import Listening
 from .modes import Modes
-from .reach import Containers, is_fixed, same_entries, tensors_in
+from .reach import Containers, is_fixed, tensors_in
 from .turned import Layouts, order_of
 from .watches import Watches
 
 __all__ = ["Captured", "capture"]
 
 
-class _Handle:
-    """A tensor as it was before the run. `order`: its axes, outermost first, where its memory is
-    dense in another order than C's."""
-
-    __slots__ = ("extra", "grad", "handle", "names", "node", "order", "value", "variable", "view")
-
-    def __init__(self, handle):
-        self.handle = handle
-        self.value, self.node, self.grad = handle._value, handle._node, handle._grad
-        self.view, self.extra, self.variable = handle._view, handle._extra, None
-        self.names, self.order = dict(handle.__dict__), _turned(self.value)
-
-    def restore(self):
-        handle = self.handle
-        handle._value, handle._node, handle._grad = self.value, self.node, self.grad
-        handle._view, handle._extra = self.view, self.extra
-        if self.renamed():
-            handle.__dict__.clear()
-            handle.__dict__.update(self.names)
-
-    def forget(self, replaced):
-        """Keep no memory that the caller may drop: the gradient (it is known that there was one),
-        and the tensor itself where each call replaces it and none reads it."""
-        self.grad = self.grad is not None or None
-        if replaced:
-            self.handle = self.value = self.node = None
-
-    def renamed(self):
-        """Whether attributes were set on the tensor."""
-        return not same_entries(self.handle.__dict__, self.names)
-
-
-def _turned(value):
-    if not isinstance(value, np.ndarray) or value.flags.c_contiguous or not value.flags.aligned:
-        return None
-    order = order_of(value)
-    return order if order and value.transpose(order).flags.c_contiguous else None
-
-
 class Captured:
     """The graph of a run, and what its inputs and outputs are.
 
-    `sources`: for each input, the `_Handle`; outputs are, in order, the tensors returned, what is
+    `sources`: for each input, the `Held`; outputs are, in order, the tensors returned, what is
     to be written back (`written`: handles), the gradients that are other tensors
     (`gradients`: (handle, place or None, whether nothing reads or writes the last one)). `homes`:
     for each output the tensor whose memory it lies in (None for what needs none: what is written
@@ -101,6 +63,7 @@ class Captured:
         self.names = None  # that the code mentions which ran; None where that can't be told
         self.rates, self.count = [], 0  # how many of the results are returned, not stored
         self.tracked, self.leaves, self.backward, self.spent = [], [], None, False
+        self.arrivals = []  # the Held at which a gradient arrives while the function runs
 
     def watched(self, reach):
         """What of all that was reached must be as it was."""
@@ -142,13 +105,13 @@ def capture(function, args, kwargs, reach, answers=None, numbers=None):
         raise Break(f"it reaches {reach.passing}", names=CLOCK if clock else frozenset())
     leaves, _ = tree.flatten((args, kwargs))
     handles = _unique([*tensors_in(leaves), *reach.tensors])
-    olds = [_Handle(h) for h in handles]
+    olds = [Held(h, reach.hooks) for h in handles]
     run = _Run(function, args, kwargs, olds, reach, _check(olds), answers)
     run.tracer.numbers = numbers
     place = place_of(default_generator)
     given, modes, run.growing = Containers((args, kwargs)), Modes(), Growing(reach.aside)
     try:
-        with _Listening(run.tracer) as heard:
+        with Listening(run.tracer) as heard:
             made = run.go()
         if heard.said:
             raise Break("it prints", heard.said)
@@ -172,38 +135,6 @@ def capture(function, args, kwargs, reach, answers=None, numbers=None):
             return_to(default_generator, place)
 
 
-class _Listening:
-    """Keeps what this thread prints, while it lasts, from being seen (`said`: where it did), and
-    refuses that it seeds random numbers."""
-
-    def __init__(self, tracer):
-        self.tracer = tracer
-
-    def __enter__(self):
-        self.said, self.out, self.thread = None, sys.stdout, get_ident()
-        sys.stdout = self
-        RESTARTS.append(self._seeded)
-        return self
-
-    def __exit__(self, *error):
-        RESTARTS.remove(self._seeded)
-        if sys.stdout is self:
-            sys.stdout = self.out
-
-    def _seeded(self):
-        if get_ident() == self.thread:
-            self.tracer.refuse("it seeds a stream of random numbers")
-
-    def write(self, text):
-        if get_ident() != self.thread:
-            return self.out.write(text)
-        self.said = self.said or frames_here()
-        return len(text)
-
-    def __getattr__(self, name):
-        return getattr(self.out, name)
-
-
 def _same(a, b):
     """Whether a stream stands where it stood: the same words, the same position among them."""
     if a[0][1] != b[0][1] or a[1] != b[1]:
@@ -222,6 +153,8 @@ _BITS = (
     "a tensor has the conjugate or the negative bit set (resolve_conj() and resolve_neg() compute "
     "its elements)"
 )
+_OUTSIDE = "a tensor belongs to a transform that is running outside"
+_COMPOSED = "a tensor, or its gradient, is sparse, masked, nested or quantized"
 
 
 def _check(olds):
@@ -232,11 +165,12 @@ def _check(olds):
         if value.__class__ is Unresolved:
             raise Break(_BITS)
         if value.dtype is None:
-            raise Break("a tensor belongs to a transform that is running outside")
-        if old.extra is not None and (
-            old.extra.inference or old.extra.hooks or old.extra.after_hooks
-        ):
-            raise Break("a tensor has hooks, or was made in inference mode")
+            around = isinstance(value, (Around, StandIn))
+            raise Break(_OUTSIDE if around else _COMPOSED)
+        if old.extra is not None and old.extra.inference:
+            raise Break("a tensor was made in inference mode")
+        if _asks_class(old.kind):
+            raise Break(f"a tensor is of class {old.kind.__name__}, which says what functions do")
         if isinstance(value, np.ndarray) and value.size:
             if value.flags.c_contiguous:
                 start = address(value)
@@ -254,6 +188,13 @@ def _check(olds):
     return shared
 
 
+def _asks_class(kind):
+    """Whether a subclass of Tensor says itself what functions do with its tensors."""
+    asked = kind.__torch_function__
+    plain = kind is TensorBase.handle_class
+    return not (plain or getattr(getattr(asked, "__func__", asked), "plain_results", False))
+
+
 _PATIENCE = 10  # seconds
 
 
@@ -269,6 +210,7 @@ class _Tracer(Tracer):
         self.layouts = Layouts(self.graph)
         self.answers, self.known = answers, 0 if answers is None else len(answers)
         self.thread, self.over = get_ident(), Event()
+        self.held, self.arrived = [], set()  # ids of the edges to which gradients have come
 
     def left(self, handles):
         """What other threads do with tensors of the function waits until the run is over. One that
@@ -315,8 +257,24 @@ class _Tracer(Tracer):
         return super().process(prim, args, params)
 
     def refuse(self, reason):
-        self.refused = self.refused or Break(reason, frames_here())
+        self.gives_up(Break(reason, frames_here()))
+
+    def gives_up(self, error):
+        self.refused = self.refused or error
         raise self.refused
+
+    def arrives(self, leaf):
+        self.arrived.add(id(leaf))
+
+    def goes_back(self, wanted, seeds):
+        """A pass for certain inputs alone, that may not stop at what was given on its way there."""
+        self.arrived |= wanted
+        real = {*wanted, *[id(h.node) for h in self.held if id(h.edge) in wanted]}
+        behind = [h for h in self.held if h.edge is not None and h.is_behind(real)]
+        if behind:
+            met = set(map(id, reachable(seeds)))
+            if any(id(h.edge) in met for h in behind):
+                self.gives_up(Behind(BEHIND, frames_here()))
 
     def variable_of(self, a):
         """As for a trace; memory that the function writes itself is kept as it is now."""
@@ -368,7 +326,7 @@ class _Run:
         self.function, self.args, self.kwargs = function, args, kwargs
         self.olds, self.reach = olds, reach
         self.tracer = _Tracer(None if answers is None else list(answers))
-        self._rate_names = set()
+        self.tracer.held, self._rate_names = olds, set()
 
     def go(self):
         for old in self.olds:
@@ -411,16 +369,12 @@ class _Run:
         return question
 
     def _virtual(self, old):
-        handle, value = old.handle, old.value
+        value = old.value
         variable = self.tracer.graph.variable(value.shape, value.dtype)
         self.tracer.graph.inputs.append(variable)
-        old.variable = variable
+        old.stand_in(variable, self.tracer)
         if value.__class__ is np.ndarray and not value.flags.c_contiguous:
             self.tracer.layouts.put(variable, value)
-        handle._value = Traced(variable, self.tracer)
-        handle._view = handle._extra = None
-        if handle._node.__class__ is Node:
-            handle._node = LEAF  # what comes back to it goes on from here
 
     def _collect(self, result):
         made, graph = Captured(), self.tracer.graph
@@ -440,7 +394,7 @@ class _Run:
             made.results.append(self._result(value, outputs, places, len(made.results)))
         for old in self.olds:
             handle = old.handle
-            self._check(old)
+            old.check(self.executed)
             if self._variable(handle) is not old.variable:
                 made.written.append((old, len(outputs)))
                 outputs.append((self._variable(handle), None, None))
@@ -456,6 +410,9 @@ class _Run:
         if any(old in self.shared for old, _ in made.written):
             raise Break("it writes into memory that two of its tensors share, or one shows twice")
         made.graph = graph
+        met = self.tracer.arrived
+        made.arrivals = [old for old in self.olds if old.end is not None
+                         and (id(old.end) in met or id(old.edge) in met)]  # fmt: skip
         used = made.used()
         apart = {id(old.handle) for old in self.olds if old.variable not in used}
         made.gradients = [(old, place, old.grad is None or id(old.grad) in apart)
@@ -484,17 +441,6 @@ class _Run:
             value = value.tensor._value
         return value.variable
 
-    def _check(self, old):
-        """Refuse changes of a given tensor that are not a change of its numbers."""
-        handle = old.handle
-        was = LEAF if old.node.__class__ is Node else old.node
-        if handle._node is not was:
-            raise Break("it changes whether a given tensor requires a gradient, or how it came")
-        if tuple(shape_of(handle)) != tuple(old.value.shape):
-            raise Break("it changes the shape of a given tensor")
-        if old.renamed():
-            raise Break("it changes attributes of a tensor")
-
     def _result(self, value, outputs, places, here):
         """How to make one leaf of the result: (kind, what)."""
         if isinstance(value, Deferred):
@@ -517,17 +463,19 @@ class _Run:
                     places[id(value)] = here
                     return "gradient", old
         extra = value._extra
+        if extra is not None and extra.inference and not LOCAL.inference:
+            raise Break("it returns a tensor made in inference mode")
         if extra is not None and (extra.retains or extra.hooks or extra.after_hooks):
-            raise Break("it returns a tensor with hooks, or one that retains its gradient")
+            raise Break("it returns a tensor with hooks, or one that retains its gradient",
+                        self.executed.mentioning(REGISTERING))  # fmt: skip
         places[id(value)] = here
         base, steps = root_of(value)
-        if base is not value:
-            for old in self.olds:
-                if old.handle is base:
-                    steps = self._told(steps, outputs)
-                    # Such a view looks at its base for its history, one of `detach()` does not.
-                    linked = value._view is not None and value._view.base is base
-                    return "view", (old, steps, linked and value._node is None)
+        for old in self.olds if base is not value else ():
+            if old.handle is base:
+                view = value._view  # which has its base's history; one of `detach()` has none
+                linked = view is not None and view.base is base
+                form = (view.grad_mode, view.part) if linked else None
+                return "view", (old, self._told(steps, outputs), form)
         memory = value._value.dtype is not None  # a constant's: no equation says what it views
         if steps and memory or any(step not in VIEWS for step, _ in steps):
             steps = self._told(steps, outputs)
@@ -564,8 +512,11 @@ class _Run:
 
     def _backward(self, made, values):
         """The cotangents of what was given and reached, from those of the results."""
+        linked = [v for v, (kind, what) in zip(values, made.results, strict=True)
+                  if kind == "view" and what[2]]  # fmt: skip
+        apart = {id(v) for v in (*linked, *[o.handle for o in self.olds])}
         tracked = _unique([v for v in values if isinstance(v, TensorBase) and v._node is not None
-                           and all(v is not o.handle for o in self.olds)])  # fmt: skip
+                           and id(v) not in apart])  # fmt: skip
         if not tracked:
             return
         graph = self.tracer.graph
@@ -576,10 +527,12 @@ class _Run:
             g = self.tracer.input(shape, dtype)
             edge = v if v._node is LEAF else v._node
             seeds.append((edge, wrap(g._value)))
-        wanted = {id(o.handle): o for o in self.olds if o.node is not None}
+        for old in self.olds:
+            old.open()
+        wanted = {id(o.end): o for o in self.olds if o.end is not None}
         made.tracked = [next(i for i, v in enumerate(values) if v is t) for t in tracked]
         try:
-            job = run_pass(seeds, retain=True, wanted=set(wanted), lift=_rewrap)
+            job = self._passed(made, seeds, set(wanted))
         except GraphFreed:
             made.spent = True  # the function went back through its graph itself
             del graph.inputs[count:], graph.equations[forward:]
@@ -588,7 +541,45 @@ class _Run:
         made.leaves = [wanted[key] for key in arrived]
         made.backward = (count, forward, [self._variable(_handle(g)) for g in arrived.values()])
 
+    def _passed(self, made, seeds, wanted):
+        """The backward pass that is left to the caller. What it does besides computing it would do
+        at the caller's passes, and not now."""
+        if not _calls_program(seeds):
+            return run_pass(seeds, retain=True, wanted=wanted, lift=_rewrap)
+        before = self._changes()
+        try:
+            with Executed() as executed:
+                job = run_pass(seeds, retain=True, wanted=wanted, lift=_rewrap)
+        except ValueAsked as error:
+            raise Break(_VALUE, frames_of(error), REGISTERING) from None
+        if self._changes() != before:
+            places = executed.changing(Watches(self.reach).changed_names())
+            places = places or self.executed.mentioning(REGISTERING)
+            raise Break(_LATER, places, REGISTERING)
+        names = executed.names()
+        made.names = None if names is None or made.names is None else made.names | names
+        return job
 
+    def _changes(self):
+        """All that was changed so far, to be compared."""
+        added = self.growing.added()
+        stores = self.reach.stores()
+        return (
+            [(self._variable(old.handle), id(old.handle._grad)) for old in self.olds],
+            added and [len(items) for _, items in added],
+            stores and [(id(live), id(live[key])) for live, key in stores],
+        )
+
+
+def _calls_program(seeds):
+    """Whether functions of the program run in a pass: hooks, or a Function's backward."""
+    return any(
+        node.hooks is not None or node.prim.name == "function" or isinstance(node.saved, Packed)
+        for node in reachable(seeds)
+    )
+
+
+_LATER = "a hook or a function of its backward pass changes its surroundings"
 _VALUE = "the value of a tensor decides what it does"
 
 

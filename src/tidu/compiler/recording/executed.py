@@ -1,9 +1,12 @@
 """Which code runs, and so which attributes it can have read."""
 
 import dis
+import os
 import re
 import sys
 import types
+
+import numpy as np
 
 from ...base.frames import OURS
 from .breaks import CHANGING
@@ -12,6 +15,7 @@ __all__ = ["Executed"]
 
 _REFLECTING = {"__dict__", "vars", "getattr", "dir", "locals", "__getstate__", "__reduce_ex__",
                "attrgetter", "methodcaller", "hasattr", "asdict", "fields"}  # fmt: skip
+_PACKAGES = os.sep + "site-packages" + os.sep
 _WORDS = re.compile(r"[^\W\d]\w*")
 
 
@@ -48,11 +52,19 @@ class Executed:
     def changing(self, names):
         """Where something outside may have been changed, of these names if there are any: (code,
         line) of the statements, after those of the calls that led there."""
-        own = {c for c in self.codes if not OURS[c.co_filename]}
+        own = {c for c in self.codes if is_program(c)}
         places = {c: _changes(c, names) for c in own}
         if not any(places.values()):
             places = {c: _changes(c, ()) for c in own}
-        found, waiting = {}, [c for c in own if places[c]]
+        return self._leading_to(places)
+
+    def mentioning(self, names):
+        """The same of the lines that look up an attribute of these names."""
+        own = {c for c in self.codes if is_program(c)}
+        return self._leading_to({c: _looks_up(c, names) for c in own})
+
+    def _leading_to(self, places):
+        found, waiting = {}, [c for c in places if places[c]]
         ends = [(c, line) for c in waiting for line in sorted(places[c])]
         while waiting:
             for place in self.calls.get(waiting.pop(), ()):
@@ -73,6 +85,18 @@ class Executed:
         return found
 
 
+# What packages do to objects of their own is no statement of the program's.
+_ELSEWHERE = tuple(os.path.dirname(str(module.__file__)) + os.sep for module in (np, os))
+
+
+def is_program(code):
+    """Whether a code is the user's program, not tidu, nor NumPy, nor Python's own library."""
+    name = code.co_filename
+    numpy, library = map(name.startswith, _ELSEWHERE)
+    inside = numpy or (library and _PACKAGES not in name)
+    return not (OURS[name] or inside or name.startswith("<frozen"))
+
+
 def _changes(code, names):
     """The lines of a code that set an attribute or entry, or change a container."""
     found, line = set(), code.co_firstlineno
@@ -81,6 +105,16 @@ def _changes(code, names):
         if i.opname in _SETTING and (not names or i.opname in _ENTRY or i.argval in names):
             found.add(line)
         elif i.opname in ("LOAD_METHOD", "LOAD_ATTR") and i.argval in CHANGING:
+            found.add(line)
+    return found
+
+
+def _looks_up(code, names):
+    """The lines of a code that look up an attribute of one of these names."""
+    found, line = set(), code.co_firstlineno
+    for i in dis.get_instructions(code):
+        line = i.starts_line or line
+        if i.opname in ("LOAD_METHOD", "LOAD_ATTR") and i.argval in names:
             found.add(line)
     return found
 

@@ -18,9 +18,11 @@ from ...base.devices import device
 from ...base.dtypes import dtype
 from ...base.streams import Generator
 from ...core.handle import TensorBase
+from ...core.node import Node
 
-__all__ = ["MISSING", "VARYING", "Attribute", "Containers", "Global", "Reach", "SlotOf", "is_equal",
-           "is_fixed", "same_entries", "same_items", "tensors_in"]  # fmt: skip
+__all__ = ["MISSING", "VARYING", "Attribute", "Containers", "Global", "Reach", "SlotOf",
+           "hooks_at", "hooks_seen", "is_equal", "is_fixed", "names_in", "same_entries",
+           "same_items", "tensors_in"]  # fmt: skip
 
 _CONSTANTS = (int, float, complex, bool, str, bytes, type(None))
 _LIMIT = 50_000
@@ -36,13 +38,12 @@ _ASIDE = (type, types.ModuleType, types.BuiltinFunctionType, np.ndarray, Generat
 
 
 class Reach:
-    """`tensors` in the order they were found, and what holds them."""
+    """`tensors` in the order they were found, and what holds them. `hooks`: those of tensors are
+    looked into as well."""
 
-    def __init__(self, function, aside=(), names=None):
-        self.root, self.names = (
-            function,
-            names,
-        )  # of attributes of objects, those that matter; None: all
+    def __init__(self, function, aside=(), names=None, hooks=False):
+        self.root, self.hooks = function, hooks
+        self.names = names  # of attributes of objects, those that matter; None: all
         self.attributes = set()  # ids of the dictionaries that hold an object's attributes
         self.functions, self.in_tuples = [], []
         self.aside = list(aside)  # lists that nobody watches, as they are only appended to
@@ -51,6 +52,7 @@ class Reach:
         self.reflects = False  # whether it may read attributes whose names no code mentions
         self.whole = True  # whether all was seen: beyond a limit nobody watches
         self.passing = None  # what is another thing at each reading, in words
+        self.optimizers = []  # that may be asked whether their first step is still to come
         self._walk(function)
         groups = [live for live, _ in self.dicts if _is_group(live)]
         self.rates = [(group, "lr") for group in groups]
@@ -73,7 +75,8 @@ class Reach:
         """The things one step behind this one."""
         if isinstance(thing, TensorBase):
             self.tensors.append(thing)
-            return [thing._grad] if thing._grad is not None else []
+            behind = [] if thing._grad is None else [thing._grad]
+            return [*behind, *hooks_at(thing)] if self.hooks else behind
         if isinstance(thing, types.FunctionType):
             return self._of_function(thing)
         if isinstance(thing, types.MethodType):
@@ -102,7 +105,10 @@ class Reach:
             return []
         if hasattr(type(thing), "reach_through"):  # a compiled function: what matters is inside it
             return [thing.reach_through(), *self._of_names_set(thing)]
-        return [*self._of_attributes(thing), *self._of_slots(thing), *self._of_class(type(thing))]
+        if hasattr(type(thing), "never_stepped"):
+            self.optimizers.append(thing)
+        return [*self._of_attributes(thing), *self._of_slots(thing), *self._of_class(type(thing)),
+                *getattr(type(thing), "reach_also", ())]  # fmt: skip
 
     def _of_attributes(self, thing):
         inner = getattr(thing, "__dict__", None)
@@ -168,7 +174,7 @@ class Reach:
             if _filled(cell):
                 self.cells.append((cell, cell.cell_contents))
                 found.append(cell.cell_contents)
-        names = _names(function.__code__)
+        names = names_in(function.__code__)
         for name in names:
             if name in function.__globals__:
                 found.extend(self._of_name(function.__globals__, name, names))
@@ -193,7 +199,7 @@ class Reach:
 
     def named(self, names):
         """What is reached by attributes of these names alone."""
-        return self if names is None else Reach(self.root, self.aside, names)
+        return self if names is None else Reach(self.root, self.aside, names, self.hooks)
 
     # --- asking and undoing ----------------------------------------------------------------
 
@@ -233,6 +239,26 @@ def _replaceable(before, now):
     olds, spec = tree.flatten(before)
     news, form = tree.flatten(now)
     return spec == form and all(isinstance(t, TensorBase) for t in (*olds, *news))
+
+
+def hooks_at(tensor):
+    """The dictionaries of hooks that see a gradient when it arrives at a leaf."""
+    extra = tensor._extra
+    if extra is None:
+        return []
+    ends = extra.accumulator
+    found = [extra.hooks, extra.after_hooks, *(() if ends is None else (ends.pre, ends.post))]
+    return [hooks for hooks in found if hooks is not None]
+
+
+def hooks_seen(tensor):
+    """What a gradient that arrives at a tensor meets there: dictionaries of hooks, or the Hooks of
+    the node that computed it."""
+    node = tensor._node
+    if node.__class__ is not Node:
+        return hooks_at(tensor)
+    hooks = node.hooks
+    return [] if hooks is None or not (hooks.tensor or hooks.pre or hooks.retained) else [hooks]
 
 
 def tensors_in(leaves):
@@ -392,12 +418,12 @@ def _filled(cell):
     return True
 
 
-def _names(code):
+def names_in(code):
     """The names that a function's code, and the functions written inside it, look up."""
     found = list(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            found.extend(_names(constant))
+            found.extend(names_in(constant))
     return found
 
 
