@@ -1,12 +1,9 @@
 """What a forward program hands to a backward program that is apart from it.
 
-The backward part reads some values of the forward part. Each is written and read again for that, or
-is computed again from others, where elements are cheap: `handed_on` takes the choice that costs
-least time, a least cut of a network. Where much is handed on it gives some time for memory, as
-`recomputation.py` does within one program.
-
-Nothing is read that PyTorch would not have saved where users may write to it meanwhile: their
-tensors and results. What draws random numbers, and what is more than elements, stays.
+The backward part reads some values of the forward part. Each is written and read again, or computed
+again from others: `handed_on` takes what costs least time, a least cut of a network, and where much
+is handed on gives some time for memory. Nothing is read that PyTorch would not have saved where
+users may write to it: their tensors and results. What draws random numbers is never done again.
 """
 
 from math import prod
