@@ -68,7 +68,8 @@ class Segment:
         declared, after = stops.raising(self.stops) if self.stops else ({}, [])
         self.module.update(declared)
         drivers = [driver(release, order, name, after) for name, order in orders.items()]
-        functions = [text.replace(epilogues.NAME, f"@{name}_then").replace("@body(", f"@{name}(", 1)
+        functions = [text.replace("@body(", f"@{name}(", 1)
+                     .replace(epilogues.NAME, f"@{name}_epilogue")
                      for text, name in self.functions.items()]  # fmt: skip
         parts = [DECLARED, *self.module, *functions, run(self.calls), *drivers]
         return "\n".join(parts), list(orders)
