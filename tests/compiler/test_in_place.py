@@ -102,4 +102,6 @@ def test_training_gives_the_same_numbers(layer, dtype, made):
     torch.manual_seed(3)
     for a, b in zip(found, step(*given), strict=True):
         expected = b.numpy()
-        np.testing.assert_allclose(a.numpy(), expected, rtol=2e-3, atol=1e-4 * max(abs(expected).max(), 1))
+        np.testing.assert_allclose(
+            a.numpy(), expected, rtol=2e-3, atol=1e-4 * max(abs(expected).max(), 1)
+        )
