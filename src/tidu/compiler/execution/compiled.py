@@ -128,6 +128,9 @@ class Compiled:
                   for i, (kind, what) in enumerate(captured.results)]  # fmt: skip
         self.owners = [(i, given[captured.sources.index(what)])
                        for i, (kind, what) in enumerate(firsts) if kind == "gradient"]  # fmt: skip
+        parts = {i for i, (kind, _) in enumerate(captured.results) if kind == "part"}
+        self.parts = [i for i, (kind, what) in enumerate(captured.results)
+                      if i in parts or (kind == "again" and what in parts)]  # fmt: skip
         self.together = self._together()
 
     def reached(self):
@@ -224,6 +227,8 @@ class Compiled:
                 results.append(wrap(follow(wrap(outs[place]), _placed(steps, outs))._value))
             elif kind == "again":
                 results.append(results[what])
+            elif kind == "part":  # it looks into another result, which has its history first
+                results.append(None)
             elif kind == "same":
                 given = self.constant[id(what)]
                 results.append(resolved(given, tensors))
@@ -237,6 +242,13 @@ class Compiled:
                 results[i]._node = placeless(clock(), _SPENT, (), FREED, {})
         for i, kind, says in captured.refused if grad_enabled() else ():
             results[i]._node = placeless(clock(), _Refusal(kind, says), (), (), {})
+        for i in self.parts:
+            kind, what = captured.results[i]
+            if kind == "part":
+                base, steps, form = what
+                results[i] = _view(results[base], _placed(steps, outs), form)
+            else:
+                results[i] = results[what]
         return results
 
     def _track(self, results, outs, handles):
