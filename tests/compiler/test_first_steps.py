@@ -95,7 +95,7 @@ def test_products_of_a_first_step_use_code_that_is_there(at_hand, monkeypatch):
     """NumPy's library takes memory and threads of its own; but nothing is compiled for one step."""
     if not (NATIVE and blocked.serves() and library.available()):
         pytest.skip("products are not loops of our own here")
-    monkeypatch.setattr(blocked, "at_hand", lambda kind: at_hand)
+    monkeypatch.setattr(library, "_at_hand", lambda kind: at_hand)
     asked, kernel = [], library._kernel
     monkeypatch.setattr(library, "_kernel", lambda *key: asked.append(key) or kernel(*key))
     model = torch.nn.Linear(256, 192)
