@@ -7,7 +7,7 @@ the error about a saved value that was changed can name both lines; `line_of` fi
 
 import os
 from functools import wraps
-from sys import _getframe, getprofile, setprofile
+from sys import _getframe, getprofile
 
 __all__ = ["OURS", "last_of_program", "line_of", "unheard", "user_depth", "user_frame",
            "user_place"]  # fmt: skip
@@ -83,10 +83,10 @@ def unheard(function):
         listener = getprofile()
         if not getattr(listener, "of_programs", False):
             return function(*args)
-        setprofile(None)
+        listener.disable()
         try:
             return function(*args)
         finally:
-            setprofile(listener)
+            listener.enable()
 
     return call

@@ -30,7 +30,7 @@ from ...transforms.trace import Traced, Tracer, memory_of, pick
 from ...transforms.write_checks import overlaps_itself, shown_twice
 from ..graphs.questions import Deferred, check, demand
 from ..loops.layout import VIEWS
-from .breaks import CLOCK, Behind, Break, Surroundings, Undecided, frames_here, frames_of
+from .breaks import CLOCK, Behind, Break, Surroundings, Undecided, Unplaced, frames_here, frames_of
 from .executed import Executed
 from .growing import APPENDED, Growing
 from .held import BEHIND, REGISTERING, Held
@@ -103,11 +103,21 @@ def capture(function, args, kwargs, reach, answers=None, numbers=None):
     if reach.passing is not None:
         clock = reach.passing == "the clock"
         raise Break(f"it reaches {reach.passing}", names=CLOCK if clock else frozenset())
+    given = function, args, kwargs, reach, answers, numbers
+    if numbers is None:  # which are there for one run
+        try:
+            return _captured(*given, lines=False)
+        except Unplaced:
+            pass
+    return _captured(*given, lines=True)
+
+
+def _captured(function, args, kwargs, reach, answers, numbers, lines):
     leaves, _ = tree.flatten((args, kwargs))
     handles = _unique([*tensors_in(leaves), *reach.tensors])
     olds = [Held(h, reach.hooks) for h in handles]
     run = _Run(function, args, kwargs, olds, reach, _check(olds), answers)
-    run.tracer.numbers = numbers
+    run.tracer.numbers, run.lines = numbers, lines
     place = place_of(default_generator)
     given, modes, run.growing = Containers((args, kwargs)), Modes(), Growing(reach.aside)
     try:
@@ -329,7 +339,7 @@ class _Run:
             group[key] = wrap(Traced(variable, self.tracer))
         outer, LOCAL.tracer = LOCAL.tracer, self.tracer
         try:
-            with Executed() as self.executed:
+            with Executed(self.lines) as self.executed:
                 result = self.function(*self.args, **self.kwargs)
         except Undecided:
             pass
@@ -535,7 +545,7 @@ class _Run:
             return run_pass(seeds, retain=True, wanted=wanted, lift=_rewrap)
         before = self._changes()
         try:
-            with Executed() as executed:
+            with Executed(self.lines) as executed:
                 job = run_pass(seeds, retain=True, wanted=wanted, lift=_rewrap)
         except ValueAsked as error:
             raise Break(_VALUE, frames_of(error), REGISTERING) from None
