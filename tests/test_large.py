@@ -219,3 +219,31 @@ def test_large_rows(dtype, way, monkeypatch):
                 np.testing.assert_array_equal(found.numpy(), table[places])
         with pytest.raises(IndexError, match="out of bounds"):
             x[torch.tensor([0, 40])]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "complex64"])
+@pytest.mark.parametrize("step", [1, 3])
+def test_dot_of_large_vectors(dtype, step):
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(-9, 9, (2, 600_000)).astype(dtype)[:, ::step]
+    if dtype[0] == "c":
+        x = x * np.complex64(0.6 + 0.8j)
+    wide = x.astype("complex128") if dtype[0] == "c" else x.astype("longdouble")
+    got = torch.dot(torch.from_numpy(x), torch.from_numpy(y))
+    assert got.shape == () and got.numpy().dtype == x.dtype
+    size = np.abs(wide * y).sum()
+    assert abs(got.numpy() - (wide * y).sum()) <= size * 1e-6
+
+
+def test_thin_products_take_no_tiles(monkeypatch):
+    """Rows and columns of one element are not padded to tiles."""
+    if not NATIVE:
+        pytest.skip("there are no loops")
+    asked = []
+    monkeypatch.setattr(NATIVE.module, "product", lambda x, y: asked.append(x.shape))
+    a, x = torch.rand(700, 700), torch.rand(700)
+    for product in (a @ x[:, None], x[None] @ a, torch.rand(1, 300_000) @ torch.rand(300_000, 1)):
+        assert product.numel() in (700, 1)
+    assert not asked
+    assert (a @ a).shape == (700, 700)
+    assert asked

@@ -14,6 +14,7 @@ from importlib import import_module
 from types import FunctionType, SimpleNamespace
 
 from .core.handle import TensorBase
+from .core.modes import LOCAL, count_special
 from .frontend.calls import (
     ALONE,
     FACTORIES,
@@ -180,9 +181,13 @@ class TorchFunctionMode:
     def __enter__(self):
         intercept(_MODES)
         _STATE.modes = (*_STATE.modes, self)
+        LOCAL.function_modes += 1
+        count_special(1)
         return self
 
     def __exit__(self, *exc):
+        count_special(-1)
+        LOCAL.function_modes -= 1
         _STATE.modes = _STATE.modes[:-1]
         release(_MODES)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tidu as torch
-from tidu.compiler.graphs.in_place import heirs
+from tidu.compiler.execution.planning import Planning
 from tidu.compiler.machine import native
 
 pytestmark = pytest.mark.skipif(not native.available(), reason="needs llvmlite")
@@ -14,8 +14,7 @@ N = 96
 
 def shared(program):
     """Pairs of buffers of one place of which one takes the other's."""
-    born, dies = program._lifetimes()
-    return heirs(program.plan, {s: (born[s], dies[s]) for s in program.scratch if s in born})
+    return Planning(program.source).heirs
 
 
 def own(x, w):

@@ -1,10 +1,17 @@
 """Programs of users of torch.compile in which something is replaced, dropped or repeats memory."""
 
+import copy
+import gc
+import io
+import pickle
+import weakref
+
 import pytest
 from outcomes import outcome, same
 
 import tidu as torch
 from tidu import nn
+from tidu.compiler.calls.optimized import counts
 from tidu.nn import functional as F
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -101,3 +108,124 @@ def test_writes_to_repeated_memory():
         same(given, torch.tensor([1.0, 2.0, 3.0])[:, None].expand(3, 4))
         expected = outcome(lambda x: x.add_(1), lying.clone().as_strided((2, 3), (1, 1)))
         assert outcome(whole, lying.clone().as_strided((2, 3), (1, 1)))[0] == expected[0]
+
+
+def test_results_that_look_into_tracked_arguments():
+    """They are views: what is written through them is in the argument, and its gradient knows."""
+
+    def f(x):
+        return x[1:], x.view(2, 2), x.unbind(0)
+
+    def written(run, part):
+        x = torch.arange(4.0, requires_grad=True)
+        y = x * 1
+        results = run(y)
+        part(results).mul_(10)
+        y.sum().backward()
+        return y, x.grad, results[1], results[0]._base is y
+
+    compiled = torch.compile(f)
+    for _ in range(3):
+        for part in (lambda r: r[0], lambda r: r[1][0]):
+            same(written(compiled, part), written(f, part))
+        for run in (compiled, f):
+            error = outcome(written, run, lambda r: r[2][3])
+            assert "the output of a function that returns multiple views" in error[1]
+        leaf = torch.arange(4.0, requires_grad=True)
+        assert outcome(compiled(leaf)[0].add_, 1) == outcome(f(leaf)[0].add_, 1)
+        plain = torch.arange(4.0)
+        compiled(plain)[0].mul_(torch.ones(3, requires_grad=True))
+        assert plain.requires_grad
+
+
+def test_arguments_are_not_kept():
+    for tracked in (False, True):
+        compiled = torch.compile(lambda x: x * 2)
+        x = torch.ones(3, requires_grad=tracked)
+        seen = weakref.ref(x), weakref.ref(x._array())
+        for _ in range(3):
+            compiled(x)
+        del x
+        gc.collect()
+        assert [s() for s in seen] == [None, None]
+
+
+def test_inference_mode_inside_and_outside():
+    def f(x):
+        with torch.inference_mode():
+            inside = x * 3
+        with torch.enable_grad():
+            return inside, x * 4, x + 1
+
+    compiled, x = torch.compile(f), torch.ones(2, requires_grad=True)
+    for mode in (torch.enable_grad, torch.no_grad, torch.inference_mode):
+        for _ in range(2):
+            with mode():
+                ours, theirs = compiled(x), f(x)
+            same(ours, theirs)
+            assert [t.is_inference() for t in ours] == [t.is_inference() for t in theirs]
+    twice = torch.compile(lambda x: x * 2)
+    before = counts()
+    with torch.inference_mode():
+        for _ in range(3):
+            assert twice(x).is_inference()
+    assert counts()["compiled"] >= before["compiled"] + 2
+
+
+def test_classes_and_modes_that_say_what_functions_do():
+    class Plus(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            result = super().__torch_function__(func, types, args, kwargs or {})
+            return result + 1 if func is torch.Tensor.mul else result
+
+    class Names(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            names.append(func.__name__)
+            return func(*args, **(kwargs or {}))
+
+    compiled, x, names = torch.compile(lambda x: x * 2), torch.ones(2), []
+    for _ in range(3):
+        same(compiled(x), x * 2)
+    for _ in range(2):
+        found = compiled(x.as_subclass(Plus))
+        assert type(found) is Plus
+        assert found.tolist() == [3.0, 3.0]
+        with Names():
+            compiled(x)
+    assert names == ["mul", "mul"]
+    assert type(torch.compile(lambda x: type(x))(x)) is type
+    kind = torch.compile(lambda x: (type(x).__name__, x + 1))
+    given = torch.ones(2, requires_grad=True), nn.Parameter(torch.ones(2))
+    assert [kind(t)[0] for t in (*given, *given)] == ["Tensor", "Parameter"] * 2
+
+
+def test_compiled_modules_are_saved():
+    """Pickled, copied and saved whole: what comes back is compiled anew; eager backends have the
+    same names."""
+    model, x = nn.Sequential(nn.Linear(3, 2), nn.ReLU()), torch.randn(4, 3)
+    for options in ({}, {"backend": "eager"}):
+        compiled = torch.compile(model, **options)
+        expected, names = compiled(x), list(compiled.state_dict())
+        assert names == ["_orig_mod.0.weight", "_orig_mod.0.bias"]
+        file = io.BytesIO()
+        torch.save(compiled, file)
+        file.seek(0)
+        loaded = torch.load(file, weights_only=False)
+        for other in (loaded, pickle.loads(pickle.dumps(compiled)), copy.deepcopy(compiled)):
+            assert list(other.state_dict()) == names
+            same(other(x), expected)
+            other._orig_mod[0].weight.data.zero_()
+            assert not other(x).equal(expected)
+            same(compiled(x), expected)
+        assert isinstance(compiled.explain(), str)
+
+
+def test_too_little_memory():
+    """The error is eager's, in the first call and in later ones, and the function goes on."""
+    f = lambda x, n: x.expand(n, -1) * 2 + 1
+    compiled, x = torch.compile(f), torch.ones(1, 2**20)
+    for _ in range(3):
+        given = x, 2**30
+        assert outcome(compiled, *given) == outcome(f, *given)
+        same(compiled(torch.ones(1, 3), 2), f(torch.ones(1, 3), 2))

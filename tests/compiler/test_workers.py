@@ -259,7 +259,7 @@ def test_a_version_gives_llvms_room_back_once(two, monkeypatch):
 def test_the_cache_keeps_all_pieces(two):
     text = program(seed=50)
     native.load(text, [f"f{COUNT - 1}"])
-    kept = cache.read(native._key(text, False))
+    kept = cache.read(native.key_of(text))
     objects = native._divided(kept)
     parts = pieces.pieces(text, len(text) // native._PIECES)
     assert len(objects) == len(parts) > 5 and native._joined(objects) == kept

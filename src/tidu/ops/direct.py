@@ -338,9 +338,12 @@ def norm(input, p="fro", dim=None, keepdim=False):
     return r.norm2.eval(x, axes=_ALL[x.ndim], keepdims=False) if p in ("fro", 2) else None
 
 
+_DOTTED = (*_FLOATS, I64, np.dtype(np.int32), np.dtype(np.complex64), np.dtype(np.complex128))
+
+
 def dot(input, tensor):
     x, y = array(input), array(tensor)
-    if x.dtype not in _FLOATS or x.dtype is not y.dtype or x.ndim != 1 or x.shape != y.shape:
+    if x.dtype is not y.dtype or x.ndim != 1 or x.shape != y.shape or x.dtype not in _DOTTED:
         return None
     return matmul.eval(x.reshape(1, x.size), y.reshape(x.size, 1)).reshape(())
 

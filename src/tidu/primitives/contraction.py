@@ -28,6 +28,8 @@ SHARED = 1 << 18  # multiplications above which OpenBLAS starts its threads, and
 
 def _product(x, y):
     """x · y of two matrices in memory."""
+    if x.shape[0] == 1 or y.shape[1] == 1:  # most of a tile of our loops would be empty
+        return x.dot(y)
     if x.size * y.shape[1] > SHARED and NATIVE and (out := NATIVE.product(x, y)) is not None:
         return out
     return x.dot(y)

@@ -7,12 +7,14 @@ comparisons alone: many parts are partitioned at once here, instead of one swap 
 
 import numpy as np
 
+from ..core.native import NATIVE
 from .base import HALVES
 
 __all__ = ["introselect", "introsort", "order_along", "partial_sort", "quickselect"]
 
 _SMALL = 16  # parts up to this length are left to the insertion sort at the end
 _RADIX = 1 << 15  # from this length on PyTorch sorts a vector of integers by their digits
+_NATIVE = 1 << 8  # elements from which generated code takes the algorithms' steps
 _HEAP = 64  # so many times longer than the part asked for, a row is searched with a heap
 
 
@@ -57,6 +59,8 @@ def _cut(order, axis, part):
 
 
 def _sort(rows, descending, part):
+    if (found := _natively(rows, descending, "sort", 0)) is not None:
+        return found
     order = _some_order(rows, descending)
     tied = _tied(np.take_along_axis(rows, order, 1))
     if tied.size:
@@ -68,6 +72,10 @@ def _topk(rows, descending, part):
     size, count = rows.shape[1], part[1]
     if count == 0:
         return np.empty((len(rows), 0), np.int64)
+    how = "partial sort" if count * _HEAP <= size else "select and sort"
+    found = _natively(rows, descending, how, count if how == "partial sort" else count - 1)
+    if found is not None:
+        return found[:, :count]
     some = min(count + 1, size)
     order = _some_front(rows, some, descending)
     tied = _tied(np.take_along_axis(rows, order, 1))
@@ -91,12 +99,16 @@ def _topk_unsorted(rows, descending, part):
     count = part[1]
     if count * _HEAP <= rows.shape[1] or count == 0:
         return _topk(rows, descending, part)
+    if (found := _natively(rows, descending, "select", count - 1)) is not None:
+        return found[:, :count]
     keys = _ranks(rows, _some_order(rows, descending))
     return introselect(keys, count - 1)[:, :count]
 
 
 def _kthvalue(rows, descending, part):
     rank = part[0]
+    if (found := _natively(rows, descending, "quickselect", rank)) is not None:
+        return found[:, rank : rank + 1]
     order = np.argpartition(rows, rank, 1)[:, rank : rank + 1]
     value = np.take_along_axis(rows, order, 1)
     same = rows == value
@@ -142,6 +154,26 @@ def _sorted_with_nan(row):
 
 _WAYS = {"sort": _sort, "topk": _topk, "topk unsorted": _topk_unsorted, "kthvalue": _kthvalue,
          "mode": _mode}  # fmt: skip
+
+
+def _natively(rows, descending, how, number):
+    """The order that one of the algorithms leaves, by generated code, or None."""
+    if rows.size < _NATIVE or not NATIVE or rows.dtype.kind not in "fiub":
+        return None
+    return NATIVE.ordered(_keys(rows, descending), how, number)
+
+
+def _keys(rows, descending):
+    """Integers in the order of the elements, equal for equal ones; NaN above all numbers."""
+    if rows.dtype.kind == "f":
+        bits = (rows + 0).view(np.int32 if rows.itemsize == 4 else np.int64)  # -0 becomes 0
+        keys = np.where(bits < 0, bits ^ np.iinfo(bits.dtype).max, bits).astype(np.int64)
+        keys[rows != rows] = np.iinfo(np.int64).max
+    elif rows.dtype == np.uint64:
+        keys = (rows ^ np.uint64(1 << 63)).view(np.int64)
+    else:
+        keys = rows.astype(np.int64)
+    return np.invert(keys, out=keys) if descending else keys
 
 
 def _some_order(rows, descending):

@@ -65,6 +65,9 @@ class Tracer(Reading):
 
     depth = 0
     alive = True
+    results: (
+        set | tuple
+    ) = ()  # ids of given tensors that are results, though they have a leaf's node
     asked = False  # whether a value was asked for, which no trace has
 
     def __init__(self):

@@ -399,10 +399,10 @@ class Block:
         first = which if isinstance(which, int) else self._id(which)
         kind = OWNED if owned else TENSOR
         node = id(old.node) if old.node in (None, LEAF) else 0
-        self.words += [kind, first, id(old.handle.__class__), slot, node,
+        self.words += [kind, first, id(old.kind), slot, node,
                        old.grad is not None, 0 if value is None else self._id(value),
                        *(map(self._id, extra) if extra else (0,)),
-                       *_form(old.value.shape, old.value.dtype)]  # fmt: skip
+                       *_form(old.shape, old.dtype)]  # fmt: skip
 
     def gradient(self, which, slot, shape, dtype):
         first = which if isinstance(which, int) else self._id(which)

@@ -38,6 +38,7 @@ class Key(NamedTuple):
 class TensorPart(NamedTuple):
     """A tensor among the arguments."""
 
+    kind: type
     shape: tuple
     dtype: object
     tracked: object  # None, LEAF, or Node where it was computed from what requires a gradient
@@ -77,7 +78,7 @@ def key_of(leaves, spec):
                 return None
             same = seen.setdefault(id(leaf), len(seen))
             *first, order = form
-            parts.append(TensorPart(*first, gradient, same, order, _hooks(leaf)))
+            parts.append(TensorPart(leaf.__class__, *first, gradient, same, order, _hooks(leaf)))
         else:
             parts.append(ConstantPart(leaf.__class__, _identity(leaf)))
     try:
@@ -159,6 +160,7 @@ def _difference(part, old):
     if (part.shape, part.dtype) != (old.shape, old.dtype):
         return f"a tensor is {_told(part)}, it was {_told(old)}"
     names = {"tracked": "whether it requires a gradient, or is a leaf", "gradient": "its .grad",
+             "kind": "its class",
              "same": "which argument it also is",
              "order": "the order in which it lies in memory",
              "hooks": "which hooks it has"}  # fmt: skip

@@ -9,8 +9,9 @@ from threading import RLock, get_ident
 import numpy as np
 
 from ...base import tree
+from ...base.errors import out_of_memory
 from ...core.handle import TensorBase
-from ...core.modes import LOCAL, STATE
+from ...core.modes import LOCAL, STATE, UNHURRIED
 from ...core.native import waiting
 from ..machine import shared_code
 from ..recording.breaks import (
@@ -63,6 +64,13 @@ def forget_all():
     shared_code.forget()
 
 
+def _watched():
+    """Whether somebody wants to see each operation, or to change it."""
+    if not STATE.special:
+        return False
+    return LOCAL.function_modes or any(each is not UNHURRIED for each in STATE.listeners)
+
+
 def _missed(*args):
     return MISS
 
@@ -113,6 +121,8 @@ class Optimized:
         if not kwargs:
             try:
                 result = self.short(*args)
+            except MemoryError as error:
+                raise out_of_memory(error) from None
             except Exception as error:
                 if not self._stopped() or not isinstance(error, VALUE_ERRORS):
                     raise
@@ -134,7 +144,7 @@ class Optimized:
                 return self.function(*args, **kwargs)
             with _ONE:  # another thread's trial run holds stand-ins in the tensors
                 pass
-        if STATE.listeners or LOCAL.levels or STANCE[-1] == "force_eager":
+        if _watched() or LOCAL.levels or STANCE[-1] == "force_eager":
             return self.function(*args, **kwargs)
         leaves, spec = tree.flatten((args, kwargs))
         tensors = tensors_in(leaves)
@@ -165,6 +175,8 @@ class Optimized:
             ))  # fmt: skip
         try:
             result = self._run(version, tensors, floats)
+        except MemoryError as error:
+            raise out_of_memory(error) from None
         except _ValueError:
             pass  # the function itself may catch it; what it raises is in its own words
         else:

@@ -127,7 +127,7 @@ class Quick:
                     raise _Unsupported  # a gradient that the call has dropped
                 value = there._value
                 arrays.append(value)
-            if old.value.__class__ is np.ndarray and not old.value.flags.c_contiguous:
+            if not old.in_order:
                 raise _Unsupported
             extra = self._extra(block, handle, args) if old in arrivals else ()
             block.tensor(handle, table + 8 * slots[i], old, value, owned, extra)

@@ -22,7 +22,7 @@ __all__ = ["VALUE_ERRORS", "Version", "version_of"]
 VALUE_ERRORS = RuntimeError, ValueError, LookupError, ArithmeticError, TypeError
 
 
-class Guard(NamedTuple):
+class TensorGuard(NamedTuple):
     """A tensor that is no argument, as the trial run found it."""
 
     handle: object  # or an Entry, which tells where it is kept
@@ -119,13 +119,15 @@ def version_of(captured, reach, tensors, varying=False):
         made = Compiled(captured, given, varying)
         guards.prepare()
     for old, place in zip(captured.sources, given, strict=True):
-        old.forget(replaced=place is None)
+        old.forget(replaced=place is None or place.__class__ is int)
     return Version(made, Watches(watched, captured.stores), conditions)
 
 
 def _guard(handle, old, order, met):
-    return Guard(handle, old.value.shape, old.value.dtype, old.node is not None, old.grad is None,
-                 order, hooks_seen(old.handle) if old in met else None)  # fmt: skip
+    value, seen = old.value, hooks_seen(old.handle) if old in met else None
+    return TensorGuard(
+        handle, value.shape, value.dtype, old.node is not None, old.grad is None, order, seen
+    )
 
 
 def _stored(captured, reach):

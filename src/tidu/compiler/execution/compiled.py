@@ -50,16 +50,19 @@ class Gradient:
         return self.handle._grad
 
 
-def _view(base, steps, linked):
-    """A view of `base`: one that knows it, or memory alone."""
-    if not linked:
+def _view(base, steps, form):
+    """A view of `base`, made in this grad mode as this part of several; memory alone without."""
+    if form is None:
         return wrap(follow(wrap(base._array()), steps)._value)
     was = grad_enabled()
-    set_grad(False)
+    set_grad(form[0])
     try:
-        return follow(base, steps)
+        view = follow(base, steps)
     finally:
         set_grad(was)
+    if form[1] is not None:
+        view._view.part = form[1]
+    return view
 
 
 def _placed(steps, outs):
@@ -212,8 +215,8 @@ class Compiled:
             elif kind == "view":
                 base = self.bases[len(results)]
                 base = tensors[base] if base.__class__ is int else base
-                _, steps, linked = what
-                results.append(_view(base, _placed(steps, outs), linked))
+                _, steps, form = what
+                results.append(_view(base, _placed(steps, outs), form))
             elif kind == "inside":
                 place, steps = what
                 results.append(wrap(follow(wrap(outs[place]), _placed(steps, outs))._value))
@@ -225,7 +228,7 @@ class Compiled:
             else:
                 array = outs[what]
                 results.append(wrap(array if what in self.together else value_of(array)))
-        if self.reverse is not None and grad_enabled():
+        if self.reverse is not None:
             self._track(results, outs, handles)
         elif captured.spent:
             for i in captured.tracked:

@@ -9,9 +9,10 @@ from ..loops import dots, epilogues, indexed, library, nests, recurrent, scans, 
 from ..loops.nests import Nest, Place, Reduction
 from ..loops.pointwise import lowered_equations
 from ..loops.stops import Stop
-from ..machine import kernels, native, pool, shared_code
+from ..machine import native, pool, shared_code
 from ..machine.code import BYTES, kind_of
 from .drivers import DECLARED, Call, driver, run
+from .executable import Code
 
 __all__ = ["Segment", "written_by"]
 
@@ -25,69 +26,67 @@ def written_by(made, step):
 
 
 class Segment:
-    """A run of native steps, compiled to one function of the table."""
+    """A run of native steps, to be one function of the table."""
 
-    def __init__(self, program, steps):
+    def __init__(self, planning, steps):
+        self.planning = planning
         self.module, self.functions, self.calls = {}, {}, []
         self.imports, self.stops, self.work = {}, {}, 0
         for step in steps:
             if isinstance(step, Stop):
                 self.stops[len(self.stops) + 1] = step
-                self.calls.append(stops.lines(program.plan, step, len(self.stops)))
+                self.calls.append(stops.lines(planning.plan, step, len(self.stops)))
                 continue
-            for written in _functions(program, step):
-                self._add(program, written, _label(step))
-        text, names = self._text(program)
-        program.texts.append(text)
-        if not program.plan.varying:
-            native.begin(text)
-        imports = [(name, address()) for name, address in self.imports.items()]
-        if f"call void @{pool.SHARE}(" in text:
-            imports.append((pool.SHARE, pool.address()))
-            program.shares = True
-        place = len(program.blank) + len(program.numbers)
-        if program.plan.varying:
-            found, numbers = shared_code.load(text, names, imports, place)
-            program.numbers += numbers
-        else:
-            found = native.load(text, names, imports)
-        name = "_then_".join([name.partition("_")[2] for name in self.functions.values()])
-        self.kernel, *small = [kernels.function_at(address, name) for address in found]
-        if small:
-            program.small = self.work < LONG
-            program.kernel_all, program.kernel_rest = small
-            program.rest_address = found[-1]
+            for written in _functions(planning, step):
+                self._add(written, _label(step))
 
-    def _text(self, program):
+    def code(self, ahead):
+        """The Code; other cores may begin to compile it `ahead` of its linking."""
+        planning, varying = self.planning, self.planning.plan.varying
+        text, names = self._text()
+        planning.texts.append(text)
+        shares = f"call void @{pool.SHARE}(" in text
+        label = "_then_".join([name.partition("_")[2] for name in self.functions.values()])
+        made = Code(names, self.imports, label, shares, self.work < LONG, None, text)
+        if varying:
+            place = planning.words([])
+            made.addresses, numbers = shared_code.load(text, names, made.imported(), place)
+            planning.words(numbers)
+        elif ahead:
+            made.key = native.begin(text)
+        return made
+
+    def _text(self):
         """(the module, the functions to call in it): one where the arrays' addresses are written
         already, and, for a whole program, those that write them first."""
-        release, orders = self.work >= LONG, {"entry": [] if program.many else program.order}
-        if program.plan.varying:
-            release = _word(program, int(release))
-        if not program.many:
-            orders.update(entry_all=program.fresh, entry_rest=program.rest)
+        made, release = self.planning.made, self.work >= LONG
+        orders = {"entry": [] if made.many else made.order}
+        if made.varying:
+            release = self.planning.words([int(release)])
+        if not made.many:
+            orders.update(entry_all=made.fresh, entry_rest=made.rest)
         declared, after = stops.raising(self.stops) if self.stops else ({}, [])
         self.module.update(declared)
         drivers = [driver(release, order, name, after) for name, order in orders.items()]
-        functions = [text.replace(epilogues.NAME, f"@{name}_then").replace("@body(", f"@{name}(", 1)
+        functions = [text.replace("@body(", f"@{name}(", 1)
+                     .replace(epilogues.NAME, f"@{name}_epilogue")
                      for text, name in self.functions.items()]  # fmt: skip
         parts = [DECLARED, *self.module, *functions, run(self.calls), *drivers]
         return "\n".join(parts), list(orders)
 
-    def _add(self, program, written, label):
+    def _add(self, written, label):
         """A call; its function is written unless there is one like it. The numbers of its places
-        stand in the program's table, so that they are no part of the text."""
+        stand in the table, so that they are no part of the text."""
         self.module.update(written.module)
         self.imports.update(written.imports)
         self.work += written.units * written.each
         if written.text not in self.functions:
             self.functions[written.text] = f"step{len(self.functions)}_{label}"
         name = self.functions[written.text]
-        first, places = len(program.blank) + len(program.numbers), f"%places{len(self.calls)}"
-        program.numbers += [n for place in written.places for n in place]
-        program.numbers += written.numbers
+        places, words = f"%places{len(self.calls)}", self.planning.words
+        first = words([*[n for place in written.places for n in place], *written.numbers])
         units, chunk = written.units, _chunk(written)
-        if not program.plan.varying:
+        if not self.planning.plan.varying:
             self.calls.append(Call(name, first, units, chunk))
             return
         self.calls += [f"  {places} = getelementptr i64, ptr %table, i64 {first}",
@@ -95,13 +94,10 @@ class Segment:
         k = len(self.calls)
         for what, n in (("units", units), ("chunk", max(units, 1) if chunk is None else chunk)):
             word = f"%{what}{k}"
-            self.calls += [f"  {word}p = getelementptr i64, ptr %table, i64 {_word(program, n)}",
+            self.calls += [f"  {word}p = getelementptr i64, ptr %table, i64 {words([n])}",
                            f"  {word} = load i64, ptr {word}p"]  # fmt: skip
         share = f"i64 %units{k}, i64 %chunk{k}"
         self.calls.append(f"  call void @{pool.SHARE}(ptr @{name}, ptr %table, {share})")
-
-    def run(self, memory):
-        self.kernel(memory.table)
 
 
 def _label(step):
@@ -119,33 +115,35 @@ def _label(step):
 _LONGEST = 40  # letters of a label
 
 
-def _functions(program, step):
+def _functions(planning, step):
     """What a step is: functions to call one after the other."""
     if isinstance(step, Product):
-        return [library.emit(program.plan, step)]
+        return [library.emit(planning.plan, step)]
     if isinstance(step, Scan):
-        return [scans.emit(program.plan, step)]
+        return [scans.emit(planning.plan, step)]
     if isinstance(step, Recurrent):
-        return recurrent.emit(program.plan, step)
+        return recurrent.emit(planning.plan, step)
     if isinstance(step, Indexed):
-        return [indexed.emit(program.plan, step)]
+        return [indexed.emit(planning.plan, step)]
     if step.operands and tiles.serves(step):
-        return [tiles.emit(program.plan, step, _read_elsewhere(program.plan, step))]
-    if step.operands and not program.plan.varying and dots.serves(step):
-        return [dots.emit(program.plan, step)]
-    made = _nests(program, step)
+        return [tiles.emit(planning.plan, step, _read_elsewhere(planning.plan, step))]
+    if step.operands and not planning.plan.varying and dots.serves(step):
+        return [dots.emit(planning.plan, step)]
+    made = _nests(planning, step)
     return (
-        [_written_before(program, step, made[0])] if len(made) == 1 else list(map(nests.emit, made))
+        [_written_before(planning, step, made[0])]
+        if len(made) == 1
+        else list(map(nests.emit, made))
     )
 
 
-def _written_before(program, step, nest):
+def _written_before(planning, step, nest):
     """The function of a nest, taken from one that differs in its places alone: the updates of many
     parameters are a few functions."""
     key = _form(step, nest)
-    found = program.forms.get(key)
+    found = planning.forms.get(key)
     if found is None:
-        found = program.forms[key] = nests.emit(nest)
+        found = planning.forms[key] = nests.emit(nest)
         return found
     return replace(found, places=[(p.slot, p.offset) for p in nest.places()])
 
@@ -168,7 +166,8 @@ def _form(step, nest):
     operands = [(known(key), p.strides, p.kind)
                 for part in (nest.reads, nest.writes) for key, p in part.items()]  # fmt: skip
     reductions = [(r.name, known(r.term), r.place.strides, r.place.kind) for r in nest.reductions]
-    return (nest.shape, nest.reduced, len(nest.reads), *equations, *operands, *reductions)
+    same = [(known(v), known(w)) for v, w in nest.same.items()]
+    return (nest.shape, nest.reduced, len(nest.reads), *equations, *operands, *reductions, *same)
 
 
 def _read_elsewhere(made, step):
@@ -179,12 +178,6 @@ def _read_elsewhere(made, step):
     outside = [v for other in made.steps if other is not step for v in reads_of(other)]
     outside += [v for v in made.graph.outputs if isinstance(v, Variable)]
     return any(made.refs[v].buffer == own for v in outside)
-
-
-def _word(program, number):
-    """The word of the table where a number is put."""
-    program.numbers.append(number)
-    return len(program.blank) + len(program.numbers) - 1
 
 
 def _chunk(written):
@@ -200,28 +193,44 @@ def _chunk(written):
     return -(-chunk // step) * step
 
 
-def _nests(program, step):
+def _nests(planning, step):
     """The loop nests of a fused step: one, and a second where partial results must be added."""
-    made = program.plan
+    made = planning.plan
     reads = {v: _place(made, v, step.shape) for v in reads_of(step)} if not step.operands else {}
     for name, (v, strides) in step.operands.items():
         ref = made.refs[v]
         reads[name] = Place(ref.buffer, ref.offset, strides, kind_of(ref.dtype))
     equations = step.equations
 
+    same = _read_once(reads)
+
     def compute(m, values):
+        values.update([(v, values[w]) for v, w in same.items()])
         lowered_equations(m, equations, values)
         if step.operands:
             values[None] = values["left"] * values["right"]
 
     writes = {v: _place(made, v, step.shape) for v in written_by(made, step)}
-    nest = Nest(step.shape, reads, compute, writes, [], step.reduced or (), made.varying)
+    nest = Nest(step.shape, reads, compute, writes, [], step.reduced or (), made.varying, same=same)
     for name, term, out in step.reductions:
         ref = made.refs[out]
         strides = _reduced_strides(step.shape, step.reduced, ref.shape, ref.strides)
         place = Place(ref.buffer, ref.offset, strides, kind_of(ref.dtype))
         nest.reductions.append(Reduction(name, term, place))
-    return _with_partials(program, nest)
+    return _with_partials(planning, nest)
+
+
+def _read_once(reads):
+    """{variable: another that lies in the same place}, taken out of what is read: what is computed
+    of both (a value, and the same behind a barrier) is computed once."""
+    first, same = {}, {}
+    for v, p in reads.items():
+        found = first.setdefault((p.slot, p.offset, p.strides, p.kind), v)
+        if found is not v:
+            same[v] = found
+    for v in same:
+        del reads[v]
+    return same
 
 
 def _place(made, v, shape):
@@ -236,11 +245,12 @@ def _reduced_strides(shape, axes, out_shape, strides):
     return tuple([0 if d in axes else next(kept) for d in range(len(shape))])
 
 
-def _with_partials(program, nest):
+def _with_partials(planning, nest):
     count = nests.blocks_of(nest)
     if not count:
         return [nest]
-    slot, out = len(program.plan.buffers), []
+    made = planning.made
+    slot, out = len(made.buffers), []
     for i, r in enumerate(nest.reductions):
         start = i * count * 8 // BYTES[r.place.kind]
         final, kind = r.place, r.place.kind
@@ -250,5 +260,5 @@ def _with_partials(program, nest):
                    [Reduction(r.name, "part", Place(final.slot, final.offset, (0,), kind))],
                    (0,), nest.varying, parts=False)  # fmt: skip
         out.append(add)
-    program.partial_bytes = max(program.partial_bytes, len(nest.reductions) * count * 8)
+    made.partial_bytes = max(made.partial_bytes, len(nest.reductions) * count * 8)
     return [nest, *out]

@@ -18,7 +18,8 @@ from ...base.process.memory import leave_code, return_free
 from ...core.blocks import THREADS
 from . import cache, pieces, symbols, workers
 
-__all__ = ["HOST", "available", "begin", "is_kept", "load", "make_room", "together"]
+__all__ = ["HOST", "available", "begin", "compiler", "is_kept", "kept", "key_of", "link", "load",
+           "make_room", "together"]  # fmt: skip
 
 binding = lazy_module("llvmlite.binding")
 _LOCK = threading.RLock()  # of linking; what the garbage collector runs then may need code, too
@@ -96,13 +97,21 @@ def available():
         return False
 
 
-def load(text, names, imported=(), plain=False):
+def load(text, names, imported=(), plain=False, key=None):
     """The addresses of functions in a module of LLVM text, compiled unless the cache has it.
 
     `imported`: (name, address) of what the text declares and this process has made itself. `plain`:
-    it is compiled in a quarter of the time, to code that keeps little in registers.
+    it is compiled in a quarter of the time, to code that keeps little in registers. `key`: its
+    `key_of`, where that is known.
     """
-    objects, made = _objects(text, plain)
+    objects, made = _objects(text, plain, key or key_of(text, plain))
+    found = link(objects, names, imported)
+    _give_back(made, len(text) > _LARGE)
+    return found
+
+
+def link(objects, names, imported=()):
+    """The addresses of functions in object files. `imported` as for `load`."""
     with _LOCK:
         HOST.names += 1
         builder = binding.JITLibraryBuilder().add_current_process()
@@ -115,26 +124,30 @@ def load(text, names, imported=(), plain=False):
             builder.export_symbol(name)
         library = builder.link(HOST.jit, f"tidu{HOST.names}")
         _LOADED.append(library)  # code in use is never unmapped
-    _give_back(made, len(text) > _LARGE)
     for code, name in zip(objects, known, strict=False):
         symbols.note(code, name, library[name])
     return [library[name] for name in names]
 
 
+def kept(key):
+    """The object files that the cache has under the key of a text, or None."""
+    found = cache.read(key)
+    return None if found is None else _divided(found)
+
+
 def begin(text, plain=False):
-    """Have a text compiled that will be loaded soon, if there is another core for it."""
-    if THREADS.count > 1:
-        key = _key(text, plain)
-        if key not in _BEGUN:
-            kept = cache.read(key)
-            with suppress(MemoryError):  # who loads it will hear of that
-                _BEGUN[key] = kept or _tasks(text, plain)
-                workers.begin(() if kept else _BEGUN[key])
+    """Have a text compiled that will be loaded soon, if there is another core for it; its key."""
+    key = key_of(text, plain)
+    if THREADS.count > 1 and key not in _BEGUN:
+        found = cache.read(key)
+        with suppress(MemoryError):  # who loads it will hear of that
+            _BEGUN[key] = found or _tasks(text, plain)
+            workers.begin(() if found else _BEGUN[key])
+    return key
 
 
-def _objects(text, plain):
+def _objects(text, plain, key):
     """(object files of a text, whether they were made for it)."""
-    key = _key(text, plain)
     found = _BEGUN.pop(key, None) or cache.read(key)
     if isinstance(found, bytes):
         return _divided(found), False
@@ -182,11 +195,12 @@ def _divided(code):
 
 def is_kept(text):
     """Whether the cache has the code of a text."""
-    return cache.read(_key(text, False)) is not None
+    return cache.read(key_of(text)) is not None
 
 
-def _key(text, plain):
-    return cache.key_of(text, HOST.triple, HOST.cpu, HOST.features, _compiler(), plain)
+def key_of(text, plain=False):
+    """The name that the cache has for the code of a text."""
+    return cache.key_of(text, compiler(), plain)
 
 
 _LOADED = []
@@ -226,9 +240,10 @@ def make_room():
     return_free()
 
 
-def _compiler():
-    """What makes the code, for the cache."""
-    return ".".join(map(str, binding.llvm_version_info)) + "+".join((*_PASSES, *_WITHOUT))
+def compiler():
+    """What makes the code and for which processor, for the cache."""
+    version = ".".join(map(str, binding.llvm_version_info)) + "+".join((*_PASSES, *_WITHOUT))
+    return f"{HOST.triple} {HOST.cpu} {HOST.features} {HOST.optimization} {version}"
 
 
 # The text is vectors and tight loops already: what is left to do is to keep slots in registers, to

@@ -179,6 +179,8 @@ def _check(olds):
             raise Break(_OUTSIDE if around else _COMPOSED)
         if old.extra is not None and old.extra.inference:
             raise Break("a tensor was made in inference mode")
+        if _asks_class(old.kind):
+            raise Break(f"a tensor is of class {old.kind.__name__}, which says what functions do")
         if isinstance(value, np.ndarray) and value.size:
             if value.flags.c_contiguous:
                 start = address(value)
@@ -194,6 +196,13 @@ def _check(olds):
         if start < end:
             shared |= {a, b}
     return shared
+
+
+def _asks_class(kind):
+    """Whether a subclass of Tensor says itself what functions do with its tensors."""
+    asked = kind.__torch_function__
+    plain = kind is TensorBase.handle_class
+    return not (plain or getattr(getattr(asked, "__func__", asked), "plain_results", False))
 
 
 _PATIENCE = 10  # seconds
@@ -464,18 +473,19 @@ class _Run:
                     places[id(value)] = here
                     return "gradient", old
         extra = value._extra
+        if extra is not None and extra.inference and not LOCAL.inference:
+            raise Break("it returns a tensor made in inference mode")
         if extra is not None and (extra.retains or extra.hooks or extra.after_hooks):
             raise Break("it returns a tensor with hooks, or one that retains its gradient",
                         self.executed.mentioning(REGISTERING))  # fmt: skip
         places[id(value)] = here
         base, steps = root_of(value)
-        if base is not value:
-            for old in self.olds:
-                if old.handle is base:
-                    steps = self._told(steps, outputs)
-                    # Such a view looks at its base for its history, one of `detach()` does not.
-                    linked = value._view is not None and value._view.base is base
-                    return "view", (old, steps, linked and value._node is None)
+        for old in self.olds if base is not value else ():
+            if old.handle is base:
+                view = value._view  # which has its base's history; one of `detach()` has none
+                linked = view is not None and view.base is base
+                form = (view.grad_mode, view.part) if linked else None
+                return "view", (old, self._told(steps, outputs), form)
         memory = value._value.dtype is not None  # a constant's: no equation says what it views
         if steps and memory or any(step not in VIEWS for step, _ in steps):
             steps = self._told(steps, outputs)
@@ -512,8 +522,11 @@ class _Run:
 
     def _backward(self, made, values):
         """The cotangents of what was given and reached, from those of the results."""
+        linked = [v for v, (kind, what) in zip(values, made.results, strict=True)
+                  if kind == "view" and what[2]]  # fmt: skip
+        apart = {id(v) for v in (*linked, *[o.handle for o in self.olds])}
         tracked = _unique([v for v in values if isinstance(v, TensorBase) and v._node is not None
-                           and all(v is not o.handle for o in self.olds)])  # fmt: skip
+                           and id(v) not in apart])  # fmt: skip
         if not tracked:
             return
         graph = self.tracer.graph

@@ -31,14 +31,17 @@ class Held:
     dense in another order than C's; `edge`: where its gradient goes during the run, and `end`: the
     leaf at which it arrives; `variable`: what it is in the graph."""
 
-    __slots__ = ("edge", "end", "extra", "grad", "handle", "hooks", "names", "node", "order",
-                 "value", "variable", "view", "wide")  # fmt: skip
+    __slots__ = ("dtype", "edge", "end", "extra", "grad", "handle", "hooks", "in_order", "kind",
+                 "names", "node", "order", "shape", "value", "variable", "view",
+                 "wide")  # fmt: skip
 
     def __init__(self, handle, wide):
         self.handle, self.wide = handle, wide
         self.value, self.node, self.grad = handle._value, handle._node, handle._grad
         self.view, self.extra, self.variable = handle._view, handle._extra, None
         self.names, self.order = dict(handle.__dict__), _turned(self.value)
+        self.kind, self.shape, self.dtype = handle.__class__, self.value.shape, self.value.dtype
+        self.in_order = self.value.__class__ is not np.ndarray or self.value.flags.c_contiguous
         self.hooks = [(live, OrderedDict(live)) for live in hooks_at(handle)]
         self.edge = self.end = None
 
@@ -126,12 +129,13 @@ class Held:
 
     def forget(self, replaced):
         """Keep no memory that the caller may drop: the gradient (it is known that there was one),
-        and the tensor itself where each call replaces it and none reads it."""
+        and the tensor itself where each call has another (`replaced`)."""
         self.grad = self.grad is not None or None
         self.edge = self.end = self.extra = None
         self.hooks = ()
         if replaced:
-            self.handle = self.value = self.node = None
+            self.handle = self.value = self.names = self.view = None
+            self.node = Node if self.node.__class__ is Node else self.node
 
     def renamed(self):
         """Whether attributes were set on the tensor."""
