@@ -57,6 +57,25 @@ def test_orders_of_generated_code(how, rows, dtype, monkeypatch):
                 np.testing.assert_array_equal(*found)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "int32", "uint8", "bool"])
+@pytest.mark.parametrize("descending", [False, True])
+def test_stable_orders(dtype, descending):
+    """By digits where rows are long; one place alone is looked for."""
+    rng = np.random.default_rng(0)
+    for size, least in ((5000, -300), (5000, -(1 << 40)), (300, -20)):
+        x = rng.integers(least, -least, (3, size)).astype(dtype)
+        if dtype[0] == "f":
+            x[rng.random(x.shape) < 0.1] *= -0.0
+            x[rng.random(x.shape) < 0.05] = np.nan
+        exact = ranks._stable(x, 1, descending)
+        given = {"descending": descending}
+        np.testing.assert_array_equal(ranks.order_along(x, axis=1, **given), exact)
+        np.testing.assert_array_equal(ranks.order_along(x.T, axis=0, **given), exact.T)
+        for k in (0, size // 2, size - 1):
+            got = ranks.order_along(x, axis=1, part=(k, k + 1), **given)
+            np.testing.assert_array_equal(got, exact[:, k : k + 1])
+
+
 def test_parts_that_stay_long_are_sorted_by_a_heap(monkeypatch):
     """std::sort gives up on parts after 2·log₂ n steps: an adversary answers its comparisons."""
     x = _adversary(600)[None]

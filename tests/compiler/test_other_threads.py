@@ -8,7 +8,7 @@ import pytest
 
 import tidu as torch
 from tidu.compiler.machine import native
-from tidu.compiler.recording import tracing
+from tidu.compiler.recording import capture, tracing
 from tidu.core.handle import settle
 from tidu.transforms.trace import Traced
 

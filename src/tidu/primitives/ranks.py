@@ -15,6 +15,7 @@ __all__ = ["introselect", "introsort", "order_along", "partial_sort", "quicksele
 _SMALL = 16  # parts up to this length are left to the insertion sort at the end
 _RADIX = 1 << 15  # from this length on PyTorch sorts a vector of integers by their digits
 _NATIVE = 1 << 8  # elements from which generated code takes the algorithms' steps
+_DIGITS = 1 << 12  # elements of a row from which a stable sort by digits is faster than by merging
 _HEAP = 64  # so many times longer than the part asked for, a row is searched with a heap
 
 
@@ -27,7 +28,11 @@ def order_along(x, *, axis, descending, how="stable", part=None):
     """
     if x.dtype in HALVES:
         x = x.astype(np.float32)
-    if how == "stable" or how == "sort" and _keeps_order(x, axis, descending):
+    if how == "sort" and _keeps_order(x, axis, descending):
+        how = "stable"
+    if how == "stable" and part and part[1] - part[0] == 1 and not descending and x.size >= _NATIVE:
+        how = "stable place"
+    if how == "stable" and (x.shape[axis] < _DIGITS or not NATIVE or NATIVE.waiting):
         return _cut(_stable(x, axis, descending), axis, part)
     if x.size == 0:
         rest = list(x.shape)
@@ -52,6 +57,26 @@ def _stable(x, axis, descending):
     # Sort the reversed array and turn the answer round.
     turned = np.flip(np.argsort(np.flip(x, axis), axis, kind="stable"), axis)
     return x.shape[axis] - 1 - turned
+
+
+def _by_digits(rows, descending, part):
+    found = NATIVE.ordered(_keys(rows, descending), "stable", 0)
+    return found if part is None else found[:, slice(*part)]
+
+
+def _stable_place(rows, descending, part):
+    """One place of the stable order, rising: of the elements equal to the one that belongs there,
+    the one with as many before it as there are places between."""
+    value = np.partition(rows, part[0], 1)[:, part[0] : part[1]]
+    same, less = rows == value, rows < value
+    if rows.dtype.kind == "f":
+        holes, none = rows != rows, value != value
+        same |= holes & none
+        less |= ~holes & none
+    left = part[0] - np.count_nonzero(less, 1)
+    counts = np.count_nonzero(same, 1)
+    found = np.flatnonzero(same)[np.cumsum(counts) - counts + left]
+    return (found % rows.shape[1])[:, None]
 
 
 def _cut(order, axis, part):
@@ -152,8 +177,8 @@ def _sorted_with_nan(row):
     return parted.origin[order]
 
 
-_WAYS = {"sort": _sort, "topk": _topk, "topk unsorted": _topk_unsorted, "kthvalue": _kthvalue,
-         "mode": _mode}  # fmt: skip
+_WAYS = {"stable": _by_digits, "stable place": _stable_place, "sort": _sort, "topk": _topk,
+         "topk unsorted": _topk_unsorted, "kthvalue": _kthvalue, "mode": _mode}  # fmt: skip
 
 
 def _natively(rows, descending, how, number):

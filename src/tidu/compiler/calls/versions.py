@@ -153,4 +153,5 @@ def _alike(captured, i, old):
     out = captured.graph.outputs[what]
     value = old._value
     same = (out.shape, out.element_type) == (tuple(value.shape), value.dtype)
-    return same and (i in captured.tracked) == (old._node is not None)
+    tracked = i in captured.tracked or any(i == k for k, *_ in captured.refused)
+    return same and tracked == (old._node is not None)

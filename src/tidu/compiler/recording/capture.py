@@ -18,16 +18,16 @@ from ...base.streams import default_generator
 from ...core.handle import LEAF, TensorBase, Unresolved, root_of, shape_of, wrap
 from ...core.levels import Around, StandIn
 from ...core.modes import LOCAL
-from ...core.node import Packed
 from ...primitives.base import address
 from ...program.ir import Variable
 from ...transforms.draws import place_of, return_to
 from ...transforms.numbers import Number
-from ...transforms.reverse import reachable, run_pass
+from ...transforms.reverse import run_pass
 from ...transforms.trace import Traced, memory_of, pick
 from ...transforms.write_checks import overlaps_itself, shown_twice
 from ..graphs.questions import Deferred
 from ..loops.layout import VIEWS
+from .backwards import calls_program, edge, refusal
 from .breaks import CLOCK, Break, Surroundings, Undecided, Unplaced, frames_of
 from .executed import Executed
 from .growing import APPENDED, Growing
@@ -62,6 +62,7 @@ class Captured:
         self.names = None  # that the code mentions which ran; None where that can't be told
         self.rates, self.count = [], 0  # how many of the results are returned, not stored
         self.tracked, self.leaves, self.backward, self.spent = [], [], None, False
+        self.refused = []  # (number of a result, kind and words of the error its gradient is)
         self.arrivals = []  # the Held at which a gradient arrives while the function runs
 
     def watched(self, reach):
@@ -403,6 +404,11 @@ class _Run:
         apart = {id(v) for v in (*linked, *[o.handle for o in self.olds])}
         tracked = _unique([v for v in values if isinstance(v, TensorBase) and v._node is not None
                            and id(v) not in apart])  # fmt: skip
+        made.tracked = [next(i for i, v in enumerate(values) if v is t) for t in tracked]
+        made.refused = [(i, *found) for i in made.tracked if (found := refusal(values[i]))]
+        for i, *_ in made.refused:
+            made.tracked.remove(i)
+        tracked = [values[i] for i in made.tracked]
         if not tracked:
             return
         graph = self.tracer.graph
@@ -411,12 +417,10 @@ class _Run:
         for v in tracked:
             shape, dtype = tuple(v._value.shape), v._value.element_type
             g = self.tracer.input(shape, dtype)
-            edge = v if v._node is LEAF else v._node
-            seeds.append((edge, wrap(g._value)))
+            seeds.append((edge(v), wrap(g._value)))
         for old in self.olds:
             old.open()
         wanted = {id(o.end): o for o in self.olds if o.end is not None}
-        made.tracked = [next(i for i, v in enumerate(values) if v is t) for t in tracked]
         try:
             job = self._passed(made, seeds, set(wanted))
         except GraphFreed:
@@ -430,7 +434,7 @@ class _Run:
     def _passed(self, made, seeds, wanted):
         """The backward pass that is left to the caller. What it does besides computing it would do
         at the caller's passes, and not now."""
-        if not _calls_program(seeds):
+        if not calls_program(seeds):
             return run_pass(seeds, retain=True, wanted=wanted, lift=_rewrap)
         before = self._changes()
         try:
@@ -455,14 +459,6 @@ class _Run:
             added and [len(items) for _, items in added],
             stores and [(id(live), id(live[key])) for live, key in stores],
         )
-
-
-def _calls_program(seeds):
-    """Whether functions of the program run in a pass: hooks, or a Function's backward."""
-    return any(
-        node.hooks is not None or node.prim.name == "function" or isinstance(node.saved, Packed)
-        for node in reachable(seeds)
-    )
 
 
 _LATER = "a hook or a function of its backward pass changes its surroundings"

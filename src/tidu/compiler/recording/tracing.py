@@ -1,18 +1,20 @@
-"""What becomes of operations while a function is recorded: equations of its graph, with random draws,
-questions for values and the layout of memory.
-"""
+"""What becomes of operations while a function is recorded: equations of its graph, with random
+draws, questions for values and the layout of memory."""
 
 import math
 from threading import Event, get_ident
 
 import numpy as np
 
+from ...core.dispatch import edges_of, record
 from ...core.handle import TensorBase, wrap
+from ...core.modes import grad_enabled
+from ...primitives.underived import refused
 from ...program.ir import Equation
 from ...transforms.draws import recorded
 from ...transforms.numbers import Number
 from ...transforms.reverse import reachable
-from ...transforms.trace import Traced, Tracer, memory_of
+from ...transforms.trace import Traced, Tracer, memory_of, retrack
 from ..graphs.questions import Deferred, check, demand
 from .breaks import Behind, Break, Undecided, frames_here
 from .held import BEHIND
@@ -26,7 +28,7 @@ _PATIENCE = 10  # seconds
 class RunTracer(Tracer):
     """A tracer that records random draws too: they are made again, in order, at each call."""
 
-    numbers = None
+    numbers, refusing = None, True
     refused = undecided = None  # a Break, an Undecided: the function may have caught it
     done = False
 
@@ -79,6 +81,9 @@ class RunTracer(Tracer):
             return prim(*args, **params)
         if self.numbers is not None and any(isinstance(a, Number) for a in args):
             args = self.numbers.lifted(args, self)
+        if prim is refused and grad_enabled():  # its value is there; the node is what matters
+            below = [wrap(a._value) for a in args]
+            return record(prim, edges_of(args), below, params, below[0], retrack)
         return super().process(prim, args, params)
 
     def refuse(self, reason):
