@@ -78,6 +78,8 @@ def begin(*dtypes):
     if blocked.serves() and available():
         for dtype in dtypes:
             blocked.begin(kind_of(dtype))
+            for text in _texts(kind_of(dtype)):  # which another process's first step uses
+                native.keep(text)
 
 
 # --- how a product is cut -------------------------------------------------------------------------
@@ -302,8 +304,11 @@ def _serves(dtype):
 @lru_cache
 def _at_hand(kind):
     """Whether the cache has all of it: to compile the least function touches 30 MiB of LLVM."""
-    texts = [kernels.whole(*_body(kind, biased), None, _WORK) for biased in (False, True)]
-    return all(map(native.is_kept, texts)) and blocked.at_hand(kind)
+    return all(map(native.is_kept, _texts(kind))) and blocked.at_hand(kind)
+
+
+def _texts(kind):
+    return [kernels.whole(*_body(kind, biased), None, _WORK) for biased in (False, True)]
 
 
 def _step(layout, axis):
