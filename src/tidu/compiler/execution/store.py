@@ -98,7 +98,8 @@ def find(source):
 
 
 def _switches():
-    return sorted((k, v) for k, v in os.environ.items() if k.startswith("TIDU_"))
+    chosen = [(k, v) for k, v in os.environ.items() if k.startswith("TIDU_")]
+    return sorted([(k, v) for k, v in chosen if k != "TIDU_CACHE_DIR"])
 
 
 @cache
@@ -115,7 +116,7 @@ def _library():
                 if entry.name.endswith(".py"):
                     status = entry.stat()
                     stamps.append((entry.path, status.st_size, status.st_mtime_ns))
-                elif entry.is_dir() and not entry.name.startswith("_"):
+                elif entry.is_dir() and entry.name != "__pycache__":
                     waiting.append(entry.path)
     return repr(stamps)
 
