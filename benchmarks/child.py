@@ -2,7 +2,7 @@
 
     python child.py first_calls tidu.compile W5
     python child.py peak tidu gpt
-    python child.py checkpointing torch
+    python child.py checkpointing torch 5
 
 `processes.py` starts it. A library's name with `.compile` is its compiled program; jax has no
 other.
@@ -104,13 +104,13 @@ def status_mebibytes(field: str) -> float:
     return int(re.search(rf"{field}:\s*(\d+) kB", text).group(1)) / 1024
 
 
-def checkpointing(name):
+def checkpointing(name, windows):
     """Seconds of the deep perceptron, plain and checkpointed, and the gradients' sums of each."""
     from measure import best_times
 
     torch = library_of(name)
     programs = {"plain": deep(torch), "checkpointed": deep(torch, segments=7)}
-    times = best_times({key: step for key, (step, _) in programs.items()}, 5, 0.01)
+    times = best_times({key: step for key, (step, _) in programs.items()}, int(windows), 0.01)
     return {"seconds": times, "result": {key: sums() for key, (_, sums) in programs.items()}}
 
 

@@ -4,8 +4,10 @@
 
 Every workload is one program, run with each library's module in place of torch. Results are
 compared before anything is timed. torch.compile needs a C++ compiler, and 10 to 20 seconds for each
-workload before it is timed (a few where its own cache has it). With `--keep` what was measured goes
-into a file, and the tables have what that file has from runs before: each may measure a part.
+workload before it is timed (a few where its own cache has it): `--quick`, two to three minutes in
+all, leaves it out unless `--libraries` names it, and its first calls in any case. With `--keep`
+what was measured goes into a file, and the tables have what that file has from runs before: each
+may measure a part.
 `main` reads the options; `time_workload` does the work; `tables.py` writes.
 """
 
@@ -34,7 +36,7 @@ def options():
     parser.add_argument("--only", default="", help="workloads, as W1,W3; all of them when left out")
     parser.add_argument("--quick", action="store_true", help="short windows: a rough picture")
     parser.add_argument("--threads", type=int, default=available_cores())
-    parser.add_argument("--libraries", default=",".join(LIBRARIES + COMPILED + PEERS),
+    parser.add_argument("--libraries", default="",
                         help="as torch,tidu; tidu brings its compiled programs along")  # fmt: skip
     parser.add_argument("--markdown", help="also write the table into this file")
     parser.add_argument("--keep", help="a file of what was measured, to which this run adds")
@@ -45,7 +47,7 @@ def options():
 def main():
     chosen = options()
     use_threads(chosen.threads)
-    libraries, remarks = usable(asked(chosen.libraries))
+    libraries, remarks = usable(asked(chosen.libraries, chosen.quick))
     modules = load(libraries, chosen.threads)
     only = {name.strip().upper() for name in chosen.only.split(",") if name.strip()}
     notes = {"libraries": remarks}
@@ -85,8 +87,11 @@ def kept(found, path):
     return both
 
 
-def asked(text):
-    """The libraries that were named, and tidu's compiled programs with tidu."""
+def asked(text, quick=False):
+    """The libraries that were named, and tidu's compiled programs with tidu; without names all, of
+    which a quick run leaves out the one that is not."""
+    if not text:
+        return [n for n in LIBRARIES + COMPILED + PEERS if not (quick and n == "torch.compile")]
     names = [name.strip() for name in text.split(",")]
     if "tidu" in names and "tidu.compile" not in names:
         names.insert(names.index("tidu") + 1, "tidu.compile")

@@ -27,6 +27,9 @@ def test_tidu_brings_its_compiled_programs(run):
     assert run.asked("torch, tidu,jax") == ["torch", "tidu", "tidu.compile", "jax"]
     assert run.asked("tidu.compile,tidu") == ["tidu.compile", "tidu"]
     assert run.asked("torch") == ["torch"]
+    assert run.asked("", quick=False) == [*run.LIBRARIES, *run.COMPILED, *run.PEERS]
+    assert set(run.asked("")) - set(run.asked("", quick=True)) == {"torch.compile"}
+    assert "torch.compile" in run.asked("torch.compile", quick=True)
 
 
 def test_only_columns_with_something_to_tell(run):

@@ -52,16 +52,22 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend=None, mode=Non
                                      mode=mode, options=options, disable=disable)  # fmt: skip
     if not callable(model):
         raise AssertionError(f"A callable function is expected, but {type(model)} is provided.")
-    if disable or backend in ("eager", "aot_eager") or getattr(model, "_tidu_disabled", False):
+    if disable or getattr(model, "_tidu_disabled", False):
         return model
-    if not native.available():
-        if not _SAID:
-            _SAID.append(True)
-            logging.getLogger("tidu.compile").warning(
-                "torch.compile needs LLVM: pip install 'tidu[fast]'. Running eagerly."
-            )
-        return model
-    if hasattr(model, "_parameters") and hasattr(model, "forward"):
-        forward = getattr(model, "forward_now", model.forward)  # some change what they do later
-        return OptimizedModule(model, optimized.Optimized(forward, fullgraph, dynamic))
+    is_module = hasattr(model, "_parameters") and hasattr(model, "forward")
+    if backend in ("eager", "aot_eager") or not _available():
+        return OptimizedModule(model) if is_module else model
+    if is_module:
+        return OptimizedModule(model, (fullgraph, dynamic))
     return optimized.Optimized(model, fullgraph, dynamic)
+
+
+def _available():
+    """Whether machine code can be made; says once where it cannot."""
+    available = native.available()
+    if not (available or _SAID):
+        _SAID.append(True)
+        logging.getLogger("tidu.compile").warning(
+            "torch.compile needs LLVM: pip install 'tidu[fast]'. Running eagerly."
+        )
+    return available

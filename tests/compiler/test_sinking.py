@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 
 import tidu as torch
+from tidu.compiler.execution import segments
+from tidu.compiler.execution.program import Program
 from tidu.compiler.graphs.steps import Fused
+from tidu.compiler.loops.nests import Nest, Place
 from tidu.compiler.machine import native
+from tidu.primitives.arithmetic import add, mul
+from tidu.primitives.functions import tanh
+from tidu.primitives.structural import barrier
+from tidu.program.ir import Equation, Graph
 
 pytestmark = pytest.mark.skipif(not native.available(), reason="needs llvmlite")
 F = torch.nn.functional
@@ -67,3 +74,26 @@ def test_a_source_that_is_written_meanwhile():
 
     for got, exact in zip(run(True), run(False), strict=True):
         np.testing.assert_allclose(got, exact, rtol=1e-5)
+
+
+def test_what_lies_in_one_place_is_read_once():
+    graph, kind = Graph(), np.dtype(np.float32)
+    x, y = graph.inputs = [graph.variable((64, 32), kind) for _ in range(2)]
+
+    def put(prim, *ins):
+        out = graph.variable((64, 32), kind)
+        graph.equations.append(Equation(prim, list(ins), [out], {}))
+        return out
+
+    again = put(barrier, x)
+    graph.outputs = [put(add, put(mul, put(tanh, x), y), again)]
+    program = Program(graph)
+    assert len(program.numbers) == 3 * 2  # slot and offset of two operands and a result
+    a, b = [np.random.default_rng(k).standard_normal((64, 32)).astype(kind) for k in range(2)]
+    (found,) = program([a, b])
+    np.testing.assert_allclose(found, np.tanh(a) * b + a, rtol=1e-4, atol=1e-5)
+    # Which operand it shares is part of what makes loops alike.
+    (step,), place = program.plan.steps, Place(0, 0, (32, 1), "f32")
+    forms = [segments._form(step, Nest((64, 32), {x: place, y: place}, None, same={again: other}))
+             for other in (x, y)]  # fmt: skip
+    assert forms[0] != forms[1]

@@ -1,6 +1,9 @@
 """Programs of users of torch.compile in which something is replaced, dropped or repeats memory."""
 
+import copy
 import gc
+import io
+import pickle
 import weakref
 
 import pytest
@@ -195,3 +198,34 @@ def test_classes_and_modes_that_say_what_functions_do():
     kind = torch.compile(lambda x: (type(x).__name__, x + 1))
     given = torch.ones(2, requires_grad=True), nn.Parameter(torch.ones(2))
     assert [kind(t)[0] for t in (*given, *given)] == ["Tensor", "Parameter"] * 2
+
+
+def test_compiled_modules_are_saved():
+    """Pickled, copied and saved whole: what comes back is compiled anew; eager backends have the
+    same names."""
+    model, x = nn.Sequential(nn.Linear(3, 2), nn.ReLU()), torch.randn(4, 3)
+    for options in ({}, {"backend": "eager"}):
+        compiled = torch.compile(model, **options)
+        expected, names = compiled(x), list(compiled.state_dict())
+        assert names == ["_orig_mod.0.weight", "_orig_mod.0.bias"]
+        file = io.BytesIO()
+        torch.save(compiled, file)
+        file.seek(0)
+        loaded = torch.load(file, weights_only=False)
+        for other in (loaded, pickle.loads(pickle.dumps(compiled)), copy.deepcopy(compiled)):
+            assert list(other.state_dict()) == names
+            same(other(x), expected)
+            other._orig_mod[0].weight.data.zero_()
+            assert not other(x).equal(expected)
+            same(compiled(x), expected)
+        assert isinstance(compiled.explain(), str)
+
+
+def test_too_little_memory():
+    """The error is eager's, in the first call and in later ones, and the function goes on."""
+    f = lambda x, n: x.expand(n, -1) * 2 + 1
+    compiled, x = torch.compile(f), torch.ones(1, 2**20)
+    for _ in range(3):
+        given = x, 2**30
+        assert outcome(compiled, *given) == outcome(f, *given)
+        same(compiled(torch.ones(1, 3), 2), f(torch.ones(1, 3), 2))

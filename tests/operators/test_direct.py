@@ -1,4 +1,4 @@
-"""The short paths of small eager calls: they give what the general path gives, to the bit."""
+"""The fast paths of small eager calls: they give what the general path gives, to the bit."""
 
 import numpy as np
 import pytest

@@ -5,14 +5,17 @@ alive, and a line number costs twice as much. Nodes that save values and writes 
 the error about a saved value that was changed can name both lines; `line_of` finds them.
 """
 
+import itertools
+import linecache
 import os
 from functools import wraps
 from sys import _getframe, getprofile, setprofile
 
-__all__ = ["OURS", "last_of_program", "line_of", "unheard", "user_depth", "user_frame",
+__all__ = ["OURS", "code_of", "last_of_program", "line_of", "unheard", "user_depth", "user_frame",
            "user_place"]  # fmt: skip
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_COUNT = itertools.count(1)
 
 
 class _Files(dict):
@@ -90,3 +93,11 @@ def unheard(function):
             setprofile(listener)
 
     return call
+
+
+def code_of(text, mode="exec"):
+    """The code of a text that tidu wrote. Tracebacks show its lines, and its frames are tidu's: it
+    has the name of a file in tidu's folder, under which `linecache` finds the text."""
+    file = f"{_HERE}generated-{next(_COUNT)}.py"
+    linecache.cache[file] = len(text), None, text.splitlines(True), file
+    return compile(text, file, mode)

@@ -17,13 +17,15 @@ __all__ = ["computed", "followed", "in_place", "no_derivative", "refuse_tracked"
 
 def followed(values):
     """The tensors among `values` whose gradient somebody may ask for; none where a program is
-    being recorded, which has the derivatives there are."""
+    being recorded that has the derivatives there are (a compiled function has not)."""
     found = []
     for t in values:
         if isinstance(t, TensorBase) and element_type(t).kind in "fcVW":
-            if isinstance(bottom(t), StandIn):
+            inside = bottom(t)
+            if isinstance(inside, StandIn) and not getattr(inside.level, "refusing", False):
                 return []
-            if t._value.dtype is None or (t._node is not None and grad_enabled()):
+            lifted = t._value.dtype is None and t._value is not inside
+            if lifted or (t._node is not None and grad_enabled()):
                 found.append(t)
     return found
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..base.frames import code_of
 from ..core import levels
 from ..core.dispatch import below
 from ..core.handle import TensorBase, element_type, shape_of
@@ -357,7 +358,7 @@ def written(recorder, arguments, results, prim, tensors):
         else:
             lines.append(f"{outs} = {call}({', '.join([*ins, *[f'**{params}'] * bool(params)])})")
     lines.append(f"return [{', '.join([text(r) for r in results])}]")
-    exec(compile("\n    ".join(lines), __file__, "exec"), known)  # no frame of the program's
+    exec(code_of("\n    ".join(lines)), known)
     return known["rule"]
 
 

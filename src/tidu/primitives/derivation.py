@@ -13,6 +13,7 @@ from functools import cache, cached_property
 
 import numpy as np
 
+from ..base.frames import code_of
 from ..core import levels
 from ..core.modes import set_grad
 from ..program.formula import parse
@@ -290,7 +291,7 @@ class Writer:
         wanted = [n for n in arguments if whole or n in read]
         body = "\n".join([*[f"    {line}" for line in self.lines], f"    return {text}"])
         source = f"def rule({', '.join(wanted)}):\n{body}\n"
-        exec(compile(source, __file__, "exec"), self.globals)
+        exec(code_of(source), self.globals)
         self.globals["rule"].text = source
         return self.globals["rule"]
 

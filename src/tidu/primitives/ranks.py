@@ -7,12 +7,15 @@ comparisons alone: many parts are partitioned at once here, instead of one swap 
 
 import numpy as np
 
+from ..core.native import NATIVE
 from .base import HALVES
 
 __all__ = ["introselect", "introsort", "order_along", "partial_sort", "quickselect"]
 
 _SMALL = 16  # parts up to this length are left to the insertion sort at the end
 _RADIX = 1 << 15  # from this length on PyTorch sorts a vector of integers by their digits
+_NATIVE = 1 << 8  # elements from which generated code takes the algorithms' steps
+_DIGITS = 1 << 12  # elements of a row from which a stable sort by digits is faster than by merging
 _HEAP = 64  # so many times longer than the part asked for, a row is searched with a heap
 
 
@@ -25,7 +28,11 @@ def order_along(x, *, axis, descending, how="stable", part=None):
     """
     if x.dtype in HALVES:
         x = x.astype(np.float32)
-    if how == "stable" or how == "sort" and _keeps_order(x, axis, descending):
+    if how == "sort" and _keeps_order(x, axis, descending):
+        how = "stable"
+    if how == "stable" and part and part[1] - part[0] == 1 and not descending and x.size >= _NATIVE:
+        how = "stable place"
+    if how == "stable" and (x.shape[axis] < _DIGITS or not NATIVE or NATIVE.waiting):
         return _cut(_stable(x, axis, descending), axis, part)
     if x.size == 0:
         rest = list(x.shape)
@@ -52,11 +59,33 @@ def _stable(x, axis, descending):
     return x.shape[axis] - 1 - turned
 
 
+def _by_digits(rows, descending, part):
+    found = NATIVE.ordered(_keys(rows, descending), "stable", 0)
+    return found if part is None else found[:, slice(*part)]
+
+
+def _stable_place(rows, descending, part):
+    """One place of the stable order, rising: of the elements equal to the one that belongs there,
+    the one with as many before it as there are places between."""
+    value = np.partition(rows, part[0], 1)[:, part[0] : part[1]]
+    same, less = rows == value, rows < value
+    if rows.dtype.kind == "f":
+        holes, none = rows != rows, value != value
+        same |= holes & none
+        less |= ~holes & none
+    left = part[0] - np.count_nonzero(less, 1)
+    counts = np.count_nonzero(same, 1)
+    found = np.flatnonzero(same)[np.cumsum(counts) - counts + left]
+    return (found % rows.shape[1])[:, None]
+
+
 def _cut(order, axis, part):
     return order if part is None else order[(slice(None),) * axis + (slice(*part),)]
 
 
 def _sort(rows, descending, part):
+    if (found := _natively(rows, descending, "sort", 0)) is not None:
+        return found
     order = _some_order(rows, descending)
     tied = _tied(np.take_along_axis(rows, order, 1))
     if tied.size:
@@ -68,6 +97,10 @@ def _topk(rows, descending, part):
     size, count = rows.shape[1], part[1]
     if count == 0:
         return np.empty((len(rows), 0), np.int64)
+    how = "partial sort" if count * _HEAP <= size else "select and sort"
+    found = _natively(rows, descending, how, count if how == "partial sort" else count - 1)
+    if found is not None:
+        return found[:, :count]
     some = min(count + 1, size)
     order = _some_front(rows, some, descending)
     tied = _tied(np.take_along_axis(rows, order, 1))
@@ -91,12 +124,16 @@ def _topk_unsorted(rows, descending, part):
     count = part[1]
     if count * _HEAP <= rows.shape[1] or count == 0:
         return _topk(rows, descending, part)
+    if (found := _natively(rows, descending, "select", count - 1)) is not None:
+        return found[:, :count]
     keys = _ranks(rows, _some_order(rows, descending))
     return introselect(keys, count - 1)[:, :count]
 
 
 def _kthvalue(rows, descending, part):
     rank = part[0]
+    if (found := _natively(rows, descending, "quickselect", rank)) is not None:
+        return found[:, rank : rank + 1]
     order = np.argpartition(rows, rank, 1)[:, rank : rank + 1]
     value = np.take_along_axis(rows, order, 1)
     same = rows == value
@@ -140,8 +177,28 @@ def _sorted_with_nan(row):
     return parted.origin[order]
 
 
-_WAYS = {"sort": _sort, "topk": _topk, "topk unsorted": _topk_unsorted, "kthvalue": _kthvalue,
-         "mode": _mode}  # fmt: skip
+_WAYS = {"stable": _by_digits, "stable place": _stable_place, "sort": _sort, "topk": _topk,
+         "topk unsorted": _topk_unsorted, "kthvalue": _kthvalue, "mode": _mode}  # fmt: skip
+
+
+def _natively(rows, descending, how, number):
+    """The order that one of the algorithms leaves, by generated code, or None."""
+    if rows.size < _NATIVE or not NATIVE or rows.dtype.kind not in "fiub":
+        return None
+    return NATIVE.ordered(_keys(rows, descending), how, number)
+
+
+def _keys(rows, descending):
+    """Integers in the order of the elements, equal for equal ones; NaN above all numbers."""
+    if rows.dtype.kind == "f":
+        bits = (rows + 0).view(np.int32 if rows.itemsize == 4 else np.int64)  # -0 becomes 0
+        keys = np.where(bits < 0, bits ^ np.iinfo(bits.dtype).max, bits).astype(np.int64)
+        keys[rows != rows] = np.iinfo(np.int64).max
+    elif rows.dtype == np.uint64:
+        keys = (rows ^ np.uint64(1 << 63)).view(np.int64)
+    else:
+        keys = rows.astype(np.int64)
+    return np.invert(keys, out=keys) if descending else keys
 
 
 def _some_order(rows, descending):

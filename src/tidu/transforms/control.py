@@ -38,11 +38,12 @@ def run(graph, arrays):
 
 
 def own(outs, arrays):
-    """The outputs in memory of their own: a body may return what it was given."""
+    """The outputs in memory of their own, in the order in which they lie: a body may return what it
+    was given."""
     given, found = {id(a) for a in arrays}, []
     for out in outs:
         if isinstance(out, np.ndarray) and (out.base is not None or id(out) in given):
-            out = out.copy()
+            out = out.copy("K")
         elif isinstance(out, np.ndarray):
             given.add(id(out))
         found.append(out)

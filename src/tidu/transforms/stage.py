@@ -134,6 +134,16 @@ class Stage(Level):
 
     # --- what else a body may try ----------------------------------------------------------
 
+    def arrives(self, leaf):
+        """A gradient arrives at a leaf, which may belong to a program around that is recorded."""
+        if self.outer[1] is not None:
+            self.outer[1].arrives(leaf)
+
+    def goes_back(self, wanted, seeds):
+        """A backward pass begins in the body, for edges with these ids alone."""
+        if self.outer[1] is not None:
+            self.outer[1].goes_back(wanted, seeds)
+
     def drawn_along(self, handle):
         """Bodies of branches and loops draw in the order of the axes."""
 

@@ -69,6 +69,7 @@ class Tracer(Reading):
         set | tuple
     ) = ()  # ids of given tensors that are results, though they have a leaf's node
     asked = False  # whether a value was asked for, which no trace has
+    refusing = False  # whether results without a derivative are told from those that have one
 
     def __init__(self):
         self.graph = Graph()

@@ -9,6 +9,7 @@ from threading import RLock, get_ident
 import numpy as np
 
 from ...base import tree
+from ...base.errors import out_of_memory
 from ...core.handle import TensorBase
 from ...core.modes import LOCAL, STATE, UNHURRIED
 from ...core.native import waiting
@@ -120,6 +121,8 @@ class Optimized:
         if not kwargs:
             try:
                 result = self.short(*args)
+            except MemoryError as error:
+                raise out_of_memory(error) from None
             except Exception as error:
                 if not self._stopped() or not isinstance(error, VALUE_ERRORS):
                     raise
@@ -172,6 +175,8 @@ class Optimized:
             ))  # fmt: skip
         try:
             result = self._run(version, tensors, floats)
+        except MemoryError as error:
+            raise out_of_memory(error) from None
         except _ValueError:
             pass  # the function itself may catch it; what it raises is in its own words
         else:

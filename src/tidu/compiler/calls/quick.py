@@ -251,7 +251,7 @@ class Quick:
         compiled, captured, program = self.compiled, self.compiled.captured, self.compiled.forward
         places = [what for kind, what in captured.results if kind == "output"]
         slots = {i: program.own_slot(i) for i in places}
-        apart = compiled.reverse or compiled.late or self.other_grads
+        apart = compiled.reverse or compiled.late or self.other_grads or captured.refused
         others = {kind for kind, _ in captured.results} - {"constant", "output"}
         if not (guards.finishes() and program.small) or apart or others:
             return None

@@ -22,7 +22,7 @@ __all__ = ["VALUE_ERRORS", "Version", "version_of"]
 VALUE_ERRORS = RuntimeError, ValueError, LookupError, ArithmeticError, TypeError
 
 
-class Guard(NamedTuple):
+class TensorGuard(NamedTuple):
     """A tensor that is no argument, as the trial run found it."""
 
     handle: object  # or an Entry, which tells where it is kept
@@ -124,8 +124,10 @@ def version_of(captured, reach, tensors, varying=False):
 
 
 def _guard(handle, old, order, met):
-    return Guard(handle, old.value.shape, old.value.dtype, old.node is not None, old.grad is None,
-                 order, hooks_seen(old.handle) if old in met else None)  # fmt: skip
+    value, seen = old.value, hooks_seen(old.handle) if old in met else None
+    return TensorGuard(
+        handle, value.shape, value.dtype, old.node is not None, old.grad is None, order, seen
+    )
 
 
 def _stored(captured, reach):
@@ -151,4 +153,5 @@ def _alike(captured, i, old):
     out = captured.graph.outputs[what]
     value = old._value
     same = (out.shape, out.element_type) == (tuple(value.shape), value.dtype)
-    return same and (i in captured.tracked) == (old._node is not None)
+    tracked = i in captured.tracked or any(i == k for k, *_ in captured.refused)
+    return same and tracked == (old._node is not None)

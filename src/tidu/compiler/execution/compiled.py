@@ -233,6 +233,8 @@ class Compiled:
         elif captured.spent:
             for i in captured.tracked:
                 results[i]._node = placeless(clock(), _SPENT, (), FREED, {})
+        for i, kind, says in captured.refused if grad_enabled() else ():
+            results[i]._node = placeless(clock(), _Refusal(kind, says), (), (), {})
         return results
 
     def _track(self, results, outs, handles):
@@ -315,6 +317,18 @@ class _Backward:
         ]
         outs = compiled.reverse([*[np.asarray(s, order="C") for s in saved[0]], *seeds])
         return tuple([value_of(o) for o in outs])
+
+
+class _Refusal(_Backward):
+    """The primitive of a result's node where PyTorch has no derivative."""
+
+    keeps = False
+
+    def __init__(self, kind, says):
+        self.kind, self.says = kind, says
+
+    def backward(self, g, saved, params, edges):
+        raise self.kind(self.says)
 
 
 def _in_order(part, shape, dtype):

@@ -68,7 +68,8 @@ class Segment:
         declared, after = stops.raising(self.stops) if self.stops else ({}, [])
         self.module.update(declared)
         drivers = [driver(release, order, name, after) for name, order in orders.items()]
-        functions = [text.replace(epilogues.NAME, f"@{name}_then").replace("@body(", f"@{name}(", 1)
+        functions = [text.replace("@body(", f"@{name}(", 1)
+                     .replace(epilogues.NAME, f"@{name}_epilogue")
                      for text, name in self.functions.items()]  # fmt: skip
         parts = [DECLARED, *self.module, *functions, run(self.calls), *drivers]
         return "\n".join(parts), list(orders)
@@ -165,7 +166,8 @@ def _form(step, nest):
     operands = [(known(key), p.strides, p.kind)
                 for part in (nest.reads, nest.writes) for key, p in part.items()]  # fmt: skip
     reductions = [(r.name, known(r.term), r.place.strides, r.place.kind) for r in nest.reductions]
-    return (nest.shape, nest.reduced, len(nest.reads), *equations, *operands, *reductions)
+    same = [(known(v), known(w)) for v, w in nest.same.items()]
+    return (nest.shape, nest.reduced, len(nest.reads), *equations, *operands, *reductions, *same)
 
 
 def _read_elsewhere(made, step):
@@ -200,19 +202,35 @@ def _nests(planning, step):
         reads[name] = Place(ref.buffer, ref.offset, strides, kind_of(ref.dtype))
     equations = step.equations
 
+    same = _read_once(reads)
+
     def compute(m, values):
+        values.update([(v, values[w]) for v, w in same.items()])
         lowered_equations(m, equations, values)
         if step.operands:
             values[None] = values["left"] * values["right"]
 
     writes = {v: _place(made, v, step.shape) for v in written_by(made, step)}
-    nest = Nest(step.shape, reads, compute, writes, [], step.reduced or (), made.varying)
+    nest = Nest(step.shape, reads, compute, writes, [], step.reduced or (), made.varying, same=same)
     for name, term, out in step.reductions:
         ref = made.refs[out]
         strides = _reduced_strides(step.shape, step.reduced, ref.shape, ref.strides)
         place = Place(ref.buffer, ref.offset, strides, kind_of(ref.dtype))
         nest.reductions.append(Reduction(name, term, place))
     return _with_partials(planning, nest)
+
+
+def _read_once(reads):
+    """{variable: another that lies in the same place}, taken out of what is read: what is computed
+    of both (a value, and the same behind a barrier) is computed once."""
+    first, same = {}, {}
+    for v, p in reads.items():
+        found = first.setdefault((p.slot, p.offset, p.strides, p.kind), v)
+        if found is not v:
+            same[v] = found
+    for v in same:
+        del reads[v]
+    return same
 
 
 def _place(made, v, shape):

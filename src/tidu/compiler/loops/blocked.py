@@ -34,11 +34,11 @@ def serves():
     return native.HOST.vector_bytes == 64
 
 
-def address(kind, library, then=False):
+def address(kind, library, epilogue=False):
     """The address of ``gemm(rows first, a turned, b turned, height, width, depth, 1, a, its leading
     dimension, b, its leading dimension, 0 or 1, c, its leading dimension)``; `library`: that of the
-    function that takes large matrices. `then`: the one with the arguments `AFTER` behind these."""
-    return _addresses(kind, library)[then]
+    function that takes large matrices. `epilogue`: the one with `AFTER` behind these arguments."""
+    return _addresses(kind, library)[epilogue]
 
 
 @lru_cache
@@ -54,7 +54,7 @@ def _addresses(kind, library):
 def _text(kind):
     writer = _Product(kind)
     text = "\n".join([*writer.m.module, writer.text, writer.plain])
-    return text, [writer.name, f"{writer.name}_then"]
+    return text, [writer.name, f"{writer.name}_epilogue"]
 
 
 def begin(kind):
@@ -103,11 +103,11 @@ class _Product:
                     lambda: loop(m, self.zero, panels, lambda j: self._panel(j * self.wide)),
                     lambda: self._by_library(library))  # fmt: skip
         m.line("ret void")
-        self.text = m.text(f"define void @{self.name}_then({arguments})")
+        self.text = m.text(f"define void @{self.name}_epilogue({arguments})")
         none = ", ".join([*map(str, library), "ptr null", "ptr null", "i64 0", "i64 0"])
         self.plain = "\n".join([
             f"define void @{self.name}({', '.join(map(str, library))}) {{",
-            f"  call void @{self.name}_then({none})", "  ret void", "}",
+            f"  call void @{self.name}_epilogue({none})", "  ret void", "}",
         ])  # fmt: skip
 
     def _by_library(self, arguments):
@@ -215,7 +215,7 @@ class _Product:
         mask = lanes_below(m, count - (vectors - 1) * self.lanes)
         last = (first + depth == self.depth) & self.wanted
 
-        def then(row):
+        def epilogue(row):
             rows = self.lesser(self.height - row, ROWS)
             self.either(last, lambda: self._after(row, column, rows, count), lambda: None)
 
@@ -235,7 +235,7 @@ class _Product:
                 for v, slot in enumerate(row):
                     m.store(m.load(slot, self.kind), m.at(place, self.number(v * self.lanes),
                                                           self.kind), masks[v])  # fmt: skip
-            then(t * ROWS)
+            epilogue(t * ROWS)
 
         loop(m, self.zero, (self.height + (ROWS - 1)) / ROWS, tile)
 

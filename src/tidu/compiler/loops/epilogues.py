@@ -12,7 +12,7 @@ from .reductions import loop
 
 __all__ = ["HEADER", "NAME", "Chain", "Elements", "emit", "operands"]
 
-NAME = "@body_then"
+NAME = "@body_epilogue"
 HEADER = (f"define internal void {NAME}(ptr %table, i64 %row, i64 %column, i64 %rows, "
           "i64 %columns) noinline")  # fmt: skip
 

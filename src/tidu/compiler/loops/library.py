@@ -65,12 +65,12 @@ def available():
     return _symbols() is not None
 
 
-def address(letter, then=False):
+def address(letter, epilogue=False):
     """That of the function `sgemm` ("s") or `dgemm` ("d"), loops of our own where those serve;
-    `then`: of those with an epilogue."""
+    `epilogue`: of those that have one."""
     place = _symbols()[letter]
     kind = {"s": "f32", "d": "f64"}[letter]
-    return blocked.address(kind, place, then) if blocked.serves() else place
+    return blocked.address(kind, place, epilogue) if blocked.serves() else place
 
 
 def begin(*dtypes):
@@ -115,10 +115,10 @@ class _Matrix:
         self.pointer, self.order, self.leading, self.step = pointer, order, leading, step
 
 
-def _unit(m, kind, u, c, a, b, sizes, piece, stack, bias=None, then=False, leading=None):
+def _unit(m, kind, u, c, a, b, sizes, piece, stack, bias=None, epilogue=False, leading=None):
     """Unit `u`: one piece of one product. `stack`: (count, step of a, step of b), outermost first;
     the results follow one another in memory, unless `stack` has their steps, too, and `leading` is
-    from one of their rows to the next. `then`: whether it has an epilogue."""
+    from one of their rows to the next. `epilogue`: whether it has one."""
     height, width, depth = sizes
     rows, columns, across, pieces = piece
     which, here = u / pieces, m.put("i64", 1, f"srem {u}, {pieces.text}")
@@ -145,9 +145,9 @@ def _unit(m, kind, u, c, a, b, sizes, piece, stack, bias=None, then=False, leadi
              one, m.at(a.pointer, place_a, kind), a.leading, m.at(b.pointer, place_b, kind),
              b.leading, beta, home, width if leading is None else leading]  # fmt: skip
     name = f"{letter}gemm"
-    if then:
+    if epilogue:
         after, table = Value(m, "ptr", 1, epilogues.NAME), Value(m, "ptr", 1, "%table")
-        name, given = f"{name}_then", [*given, after, table, row, column]
+        name, given = f"{name}_epilogue", [*given, after, table, row, column]
     m.declare(f"declare void @{name}({', '.join(v.type for v in given)})")
     m.line(f"call void @{name}({', '.join(map(str, given))})")
 
@@ -327,11 +327,11 @@ def emit(plan, step):
     a, b = _Matrix(a, *values[:3]), _Matrix(b, *values[3:6])
     each, end = 3 + len(apart), len(values) - len(apart)
     stack = [tuple(values[k : k + each]) for k in range(13, end, each)]
-    then, leading = bool(step.equations), values[-1] if apart else None
+    epilogue, leading = bool(step.equations), values[-1] if apart else None
     _all_units(m, lambda u: _unit(m, kind, u, c, a, b, values[6:9], values[9:13], stack, None,
-                                  then, leading))  # fmt: skip
+                                  epilogue, leading))  # fmt: skip
     text, places = m.text(HEADER), [(r.buffer, r.offset) for r in refs]
-    if then:
+    if epilogue:
         function, module = epilogues.emit(plan, step, kind, m.lanes)
         text, m.module = f"{text}\n{function}", {**m.module, **module}
         places += [(plan.refs[v].buffer, plan.refs[v].offset) for v in others]
@@ -339,5 +339,5 @@ def emit(plan, step):
     return Written(
         text, m.module, prod(lead) * across * down, ceil(rows * columns * depth / 32), places,
         numbers, chunk=chunk,
-        imports=((f"{letter}gemm" + "_then" * then, partial(address, letter, then)),),
+        imports=((f"{letter}gemm" + "_epilogue" * epilogue, partial(address, letter, epilogue)),),
     )  # fmt: skip

@@ -75,6 +75,7 @@ class Nest:
     reduced: tuple = ()
     varying: bool = False
     parts: bool = True  # whether a reduction of everything may leave partial results
+    same: dict = field(default_factory=dict)  # keys that `compute` finds under another
 
     def places(self):
         return [*self.reads.values(), *self.writes.values(), *[r.place for r in self.reductions]]

@@ -76,13 +76,13 @@ class _Product:
         kind, self.out = kind_of(step.out.element_type), plan.refs[step.out]
         self.kind, self.leading = kind, self.out.strides[-2]
         m = self.m = Code(lanes=native.HOST.vector_bytes // BYTES[kind])
-        self.then, self.kept = Elements(m, plan, step) if step.equations else None, kept
-        self.variables = [left, right, *(self.then.variables if self.then else [step.out])]
-        kinds = [kind, kind, *(self.then.kinds if self.then else [kind])]
+        self.epilogue, self.kept = Elements(m, plan, step) if step.equations else None, kept
+        self.variables = [left, right, *(self.epilogue.variables if self.epilogue else [step.out])]
+        kinds = [kind, kind, *(self.epilogue.kinds if self.epilogue else [kind])]
         (self.a, self.b, *rest), _ = homes(m, kinds)
         self.c = rest[0]
-        if self.then:
-            self.then.homes = rest
+        if self.epilogue:
+            self.epilogue.homes = rest
         self.rows, self.columns = _tile(self.height, ceil(self.width / m.lanes))
         self.zero = self.number(0)
         self.packed = None
@@ -222,9 +222,9 @@ class _Product:
         m = self.m
         if self.kept:
             m.store(value, m.at(c, row * self.leading + column, self.kind), mask)
-        if self.then:
+        if self.epilogue:
             was, m.lanes = m.lanes, value.lanes
-            self.then.at(row, column, mask, value)
+            self.epilogue.at(row, column, mask, value)
             m.lanes = was
 
     def _load(self, row, first, lanes, mask):

@@ -17,19 +17,21 @@ from numpy.lib.array_utils import byte_bounds
 from ...base import tree
 from ...base.errors import GraphFreed, ValueAsked
 from ...base.streams import default_generator
+from ...core.dispatch import edges_of, record
 from ...core.handle import LEAF, TensorBase, Unresolved, root_of, shape_of, wrap
 from ...core.levels import Around, StandIn
-from ...core.modes import LOCAL
-from ...core.node import Packed
+from ...core.modes import LOCAL, grad_enabled
 from ...primitives.base import address
+from ...primitives.underived import refused
 from ...program.ir import Equation, Variable
 from ...transforms.draws import place_of, recorded, return_to
 from ...transforms.numbers import Number
 from ...transforms.reverse import reachable, run_pass
-from ...transforms.trace import Traced, Tracer, memory_of, pick
+from ...transforms.trace import Traced, Tracer, memory_of, pick, retrack
 from ...transforms.write_checks import overlaps_itself, shown_twice
 from ..graphs.questions import Deferred, check, demand
 from ..loops.layout import VIEWS
+from .backwards import calls_program, edge, refusal
 from .breaks import CLOCK, Behind, Break, Surroundings, Undecided, frames_here, frames_of
 from .executed import Executed
 from .growing import APPENDED, Growing
@@ -63,6 +65,7 @@ class Captured:
         self.names = None  # that the code mentions which ran; None where that can't be told
         self.rates, self.count = [], 0  # how many of the results are returned, not stored
         self.tracked, self.leaves, self.backward, self.spent = [], [], None, False
+        self.refused = []  # (number of a result, kind and words of the error its gradient is)
         self.arrivals = []  # the Held at which a gradient arrives while the function runs
 
     def watched(self, reach):
@@ -201,7 +204,7 @@ _PATIENCE = 10  # seconds
 class _Tracer(Tracer):
     """A tracer that records random draws too: they are made again, in order, at each call."""
 
-    numbers = None
+    numbers, refusing = None, True
     refused = undecided = None  # a Break, an Undecided: the function may have caught it
     done = False
 
@@ -254,6 +257,9 @@ class _Tracer(Tracer):
             return prim(*args, **params)
         if self.numbers is not None and any(isinstance(a, Number) for a in args):
             args = self.numbers.lifted(args, self)
+        if prim is refused and grad_enabled():  # its value is there; the node is what matters
+            below = [wrap(a._value) for a in args]
+            return record(prim, edges_of(args), below, params, below[0], retrack)
         return super().process(prim, args, params)
 
     def refuse(self, reason):
@@ -517,6 +523,11 @@ class _Run:
         apart = {id(v) for v in (*linked, *[o.handle for o in self.olds])}
         tracked = _unique([v for v in values if isinstance(v, TensorBase) and v._node is not None
                            and id(v) not in apart])  # fmt: skip
+        made.tracked = [next(i for i, v in enumerate(values) if v is t) for t in tracked]
+        made.refused = [(i, *found) for i in made.tracked if (found := refusal(values[i]))]
+        for i, *_ in made.refused:
+            made.tracked.remove(i)
+        tracked = [values[i] for i in made.tracked]
         if not tracked:
             return
         graph = self.tracer.graph
@@ -525,12 +536,10 @@ class _Run:
         for v in tracked:
             shape, dtype = tuple(v._value.shape), v._value.element_type
             g = self.tracer.input(shape, dtype)
-            edge = v if v._node is LEAF else v._node
-            seeds.append((edge, wrap(g._value)))
+            seeds.append((edge(v), wrap(g._value)))
         for old in self.olds:
             old.open()
         wanted = {id(o.end): o for o in self.olds if o.end is not None}
-        made.tracked = [next(i for i, v in enumerate(values) if v is t) for t in tracked]
         try:
             job = self._passed(made, seeds, set(wanted))
         except GraphFreed:
@@ -544,7 +553,7 @@ class _Run:
     def _passed(self, made, seeds, wanted):
         """The backward pass that is left to the caller. What it does besides computing it would do
         at the caller's passes, and not now."""
-        if not _calls_program(seeds):
+        if not calls_program(seeds):
             return run_pass(seeds, retain=True, wanted=wanted, lift=_rewrap)
         before = self._changes()
         try:
@@ -569,14 +578,6 @@ class _Run:
             added and [len(items) for _, items in added],
             stores and [(id(live), id(live[key])) for live, key in stores],
         )
-
-
-def _calls_program(seeds):
-    """Whether functions of the program run in a pass: hooks, or a Function's backward."""
-    return any(
-        node.hooks is not None or node.prim.name == "function" or isinstance(node.saved, Packed)
-        for node in reachable(seeds)
-    )
 
 
 _LATER = "a hook or a function of its backward pass changes its surroundings"

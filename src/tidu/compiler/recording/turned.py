@@ -11,6 +11,7 @@ from numpy.lib.stride_tricks import as_strided
 from ...base.size import common_order, view_strides
 from ...primitives import arithmetic, base, indexing, structural
 from ...program.ir import Variable
+from ...transforms.control import Control
 
 __all__ = ["Layouts", "order_of"]
 
@@ -36,14 +37,18 @@ class Layouts:
         for e in equations[self.count :]:
             self._follow(e)
         self.count = len(equations)
-        return self._blank(variable)
+        return self.blank(variable)
 
-    def _blank(self, v):
+    def blank(self, v):
         found = self.turned.get(v)
         return _dense(v.shape) if found is None else found
 
     def _follow(self, e):
         ins = [i for i in e.ins if isinstance(i, Variable)]
+        if isinstance(e.prim, Control):
+            for v, blank in zip(e.outs, _of_bodies(self, e), strict=False):
+                self._note(v, blank)
+            return
         moves = e.prim.is_view and e.prim is not base.reshape
         for i in e.prim.by_columns[: len(e.outs)]:
             if 0 not in e.outs[i].shape:
@@ -54,12 +59,15 @@ class Layouts:
             return
         made = self._made(e, ins)
         for v, blank in zip(e.outs, made, strict=False):
-            if not blank.flags.c_contiguous:
-                self.turned[v] = blank
+            self._note(v, blank)
+
+    def _note(self, v, blank):
+        if not blank.flags.c_contiguous:
+            self.turned[v] = blank
 
     def _made(self, e, ins):
         """How the outputs lie; () where they are in order."""
-        first = self._blank(ins[0])
+        first = self.blank(ins[0])
         if e.prim is base.reshape:
             strides = view_strides(first.shape, first.strides, e.outs[0].shape)
             return () if strides is None else (as_strided(first, e.outs[0].shape, strides),)
@@ -75,12 +83,74 @@ class Layouts:
             return out if isinstance(out, (tuple, list)) else (out,)
         if _keeps_order(e.prim, e.params):
             shape = e.outs[0].shape
-            return (_dense_in([np.broadcast_to(self._blank(i), shape) for i in ins], shape),)
+            return (_dense_in([np.broadcast_to(self.blank(i), shape) for i in ins], shape),)
         if e.prim is structural.concatenate and len(e.outs[0].shape) in (4, 5):
-            parts = [self._blank(i) for i in ins]
+            parts = [self.blank(i) for i in ins]
             if all(np.moveaxis(a, 1, -1).flags.c_contiguous for a in parts):  # channels last
                 return (_dense_in(parts, e.outs[0].shape),)
         return ()
+
+
+# --- branches and loops ---------------------------------------------------------------------------
+
+
+def _of_bodies(layouts, e):
+    """How the results of a branch or loop lie that no order is prescribed for."""
+    given = [layouts.blank(i) if isinstance(i, Variable) else None for i in e.ins]
+    params = e.params
+    if "true" in params:
+        found = [_results(params[name], given[1:]) for name in ("true", "false")]
+        return [a if a.strides == b.strides else _dense(a.shape)
+                for a, b in zip(*found, strict=False)]  # fmt: skip
+    if "sizes" not in params or "body" not in params:
+        return ()
+    if "length" in params:
+        consts, carries = params["sizes"]
+        first, carried, rest = (given[:consts], given[consts : consts + carries],
+                                [x[0] for x in given[consts + carries :]])  # fmt: skip
+    else:
+        asked, consts = params["sizes"]
+        first, carried, rest = given[asked : asked + consts], given[asked + consts :], []
+    return _carried(params["body"], first, carried, rest, params.get("length"))
+
+
+_ROUNDS = 8  # steps of a loop that are followed
+
+
+def _carried(body, first, carried, rest, length=None):
+    """How that lies which a loop carries, after all its steps, of which there are `length` (None:
+    some); () where that can't be told."""
+    seen, known = [carried], [_steps(carried)]
+    while len(seen) <= _ROUNDS:
+        if length is not None and len(seen) > length:
+            return seen[length]
+        now = _results(body, [*first, *seen[-1], *rest])[: len(carried)]
+        if _steps(now) in known:  # from here on it comes again and again
+            begin = known.index(_steps(now))
+            period = len(seen) - begin
+            if period == 1:
+                return now
+            return () if length is None else seen[begin + (length - begin) % period]
+        seen.append(now)
+        known.append(_steps(now))
+    return ()
+
+
+def _steps(arrays):
+    return [None if a is None else a.strides for a in arrays]
+
+
+def _results(graph, given):
+    """How the outputs of a body lie, for inputs that lie as these arrays (None: numbers)."""
+    inner = Layouts(graph)
+    fixed = [v.constant for v in graph.constants]
+    for v, array in zip([*graph.inputs, *graph.constants], [*given, *fixed], strict=True):
+        if isinstance(array, np.ndarray) and not array.flags.c_contiguous:
+            steps = [s // array.itemsize for s in array.strides]
+            inner.turned[v] = as_strided(np.zeros(1, np.int8), array.shape, steps)
+    blanks = [inner.of(o) if isinstance(o, Variable) else np.zeros((), np.int8)
+              for o in graph.outputs]  # fmt: skip
+    return [_dense_in([blank], blank.shape) for blank in blanks]
 
 
 # Views of complex numbers as real ones and back: strides count elements, of half or twice the size.

@@ -1,6 +1,9 @@
 """OptimizedModule: what torch.compile makes of a module."""
 
+from ...base.lazy import lazy_module
 from .module import Module
+
+calls = lazy_module(__name__.split(".")[0] + ".compiler.calls.optimized")
 
 __all__ = ["OptimizedModule"]
 
@@ -9,19 +12,36 @@ class OptimizedModule(Module):
     """The module `_orig_mod`, called through compiled code. Its other attributes are the module's:
     what it lacks is read there, and set and deleted there."""
 
-    def __init__(self, module, forward):
+    def __init__(self, module, options=None):
+        """`options`: those of `Optimized`; None: the module runs eagerly."""
         super().__init__()
         self._orig_mod = module
+        self.__dict__["_options"] = options
+        self._prepare()
+
+    def _prepare(self):
+        module = self._orig_mod
+        forward = getattr(module, "forward_now", module.forward)  # some change what they do later
+        if self._options is not None:
+            forward = calls.Optimized(forward, *self._options)
         self.__dict__.update(_compiled=forward, _was=_forward_of(module))
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        return {name: state[name] for name in state if name not in ("_compiled", "_was")}
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        self._prepare()
 
     def forward(self, *args, **kwargs):
         module = self._orig_mod
+        if self._options is None:
+            return module(*args, **kwargs)
         if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks:
             return module(*args, **kwargs)
         if _forward_of(module) != self._was:  # the program has given it another
-            self._compiled.function = module.forward
-            self._compiled.forget()
-            self.__dict__["_was"] = _forward_of(module)
+            self._prepare()
         return self._compiled(*args, **kwargs)
 
     @property
@@ -61,6 +81,8 @@ class OptimizedModule(Module):
 
     def explain(self):
         """What was compiled, and why again."""
+        if self._options is None:
+            return f"{type(self._orig_mod).__name__}: it runs eagerly"
         return self._compiled.explain()
 
 

@@ -10,6 +10,7 @@ from math import nan, prod
 
 import numpy as np
 
+from ...base.frames import code_of
 from ...core.handle import TensorBase, element_type, shape_of
 from ...core.primitive import names_of
 from .. import arithmetic as a
@@ -76,7 +77,7 @@ class Writer(OfElements):
         wanted = [n for n in may if n == "t" or _reads(lines, n) and not _sets(lines, n)]
         body = "\n".join([f"    {line}" for line in lines])
         source = f"def rule({', '.join(wanted)}):\n{body}\n"
-        exec(compile(source, __file__, "exec"), self.globals)
+        exec(code_of(source), self.globals)
         self.globals["rule"].text = source
         return self.globals["rule"]
 

@@ -1,0 +1,107 @@
+"""Orders by generated code are those of the same algorithms in NumPy, equal elements included."""
+
+import numpy as np
+import pytest
+
+from tidu.core.native import NATIVE
+from tidu.primitives import ranks
+
+pytestmark = pytest.mark.skipif(not NATIVE, reason="there is no generated code")
+
+ROWS = {
+    "few values": lambda rng, n: rng.integers(0, max(n // 20, 2), n),
+    "many values": lambda rng, n: rng.integers(-n, n, n),
+    "sorted": lambda rng, n: np.sort(rng.integers(0, n, n)),
+    "falling": lambda rng, n: -np.sort(rng.integers(0, n, n)),
+    "one value": lambda rng, n: np.zeros(n, int),
+    "killer": lambda rng, n: _killer(n),
+}
+
+
+def _killer(n):
+    """Rises in two interleaved runs: the median of three is among the least each time."""
+    half = n // 2
+    out = np.arange(n)
+    out[:half:2] = np.arange(0, half, 2)
+    out[1:half:2] = np.arange(1, half, 2) + half
+    out[half:] = 2 * np.arange(n - half)
+    return out
+
+
+def parts(how, size):
+    if how == "sort":
+        return [None]
+    if how in ("kthvalue", "mode"):
+        return [(k, k + 1) for k in {0, size // 3, size - 1}]
+    return [(0, k) for k in {1, max(size // 100, 1), size // 2 + 1, size}]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "int32", "uint8", "bool"])
+@pytest.mark.parametrize("rows", ROWS)
+@pytest.mark.parametrize("how", ["sort", "topk", "topk unsorted", "kthvalue", "mode"])
+def test_orders_of_generated_code(how, rows, dtype, monkeypatch):
+    rng = np.random.default_rng(0)
+    for size in (1, 2, 3, 16, 17, 100, 700):
+        x = np.stack([ROWS[rows](rng, size) for _ in range(3)]).astype(dtype)
+        if dtype[0] == "f" and how != "mode":
+            x[rng.random(x.shape) < 0.1] *= -0.0
+            x[rng.random(x.shape) < 0.05] = np.nan
+        for part in parts(how, size):
+            for descending in {False, how in ("sort", "topk", "topk unsorted")}:
+                found = []
+                for least in (1, 1 << 60):
+                    monkeypatch.setattr(ranks, "_NATIVE", least)
+                    found.append(
+                        ranks.order_along(x, axis=1, descending=descending, how=how, part=part)
+                    )
+                np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "int32", "uint8", "bool"])
+@pytest.mark.parametrize("descending", [False, True])
+def test_stable_orders(dtype, descending):
+    """By digits where rows are long; one place alone is looked for."""
+    rng = np.random.default_rng(0)
+    for size, least in ((5000, -300), (5000, -(1 << 40)), (300, -20)):
+        x = rng.integers(least, -least, (3, size)).astype(dtype)
+        if dtype[0] == "f":
+            x[rng.random(x.shape) < 0.1] *= -0.0
+            x[rng.random(x.shape) < 0.05] = np.nan
+        exact = ranks._stable(x, 1, descending)
+        given = {"descending": descending}
+        np.testing.assert_array_equal(ranks.order_along(x, axis=1, **given), exact)
+        np.testing.assert_array_equal(ranks.order_along(x.T, axis=0, **given), exact.T)
+        for k in (0, size // 2, size - 1):
+            got = ranks.order_along(x, axis=1, part=(k, k + 1), **given)
+            np.testing.assert_array_equal(got, exact[:, k : k + 1])
+
+
+def test_parts_that_stay_long_are_sorted_by_a_heap(monkeypatch):
+    """std::sort gives up on parts after 2·log₂ n steps: an adversary answers its comparisons."""
+    x = _adversary(600)[None]
+    asked = []
+    heap_sort = ranks._Rows.heap_sort
+    monkeypatch.setattr(
+        ranks._Rows, "heap_sort", lambda *given: asked.append(1) or heap_sort(*given)
+    )
+    found = []
+    for least in (1 << 60, 1):
+        monkeypatch.setattr(ranks, "_NATIVE", least)
+        found.append(ranks.order_along(x, axis=1, descending=False, how="sort"))
+    np.testing.assert_array_equal(*found)
+    assert asked
+
+
+def _adversary(n):
+    """Values, two of each, for which each median of three is the least or the one after it."""
+    values, places = np.zeros(n, int), np.arange(n)
+    next_value, first = 0, 0
+    while n - first > 16:
+        a, middle = first + 1, first + (n - first) // 2
+        values[places[a]] = values[places[middle]] = next_value
+        next_value += 1
+        places[first], places[middle] = places[middle], places[first]
+        first += 1 + (places[first] >= 0)
+        places[first - 1], places[a] = places[a], places[first - 1]
+    values[places[first:]] = next_value + np.arange(n - first) // 2
+    return values
