@@ -19,6 +19,7 @@ from importlib import metadata
 from pathlib import Path
 
 HERE = Path(__file__).parent
+_FAST = re.compile(r"""extra == .fast.""")
 COMPILED = {"torch": "torch.compile", "tidu": "tidu.compile", "jax": "jax"}
 FIRST = {
     "W3": "the first two calls of W3, ms",
@@ -96,7 +97,7 @@ def installed_mebibytes(distribution, quick):
         seen.add(name)
         total += size_of(package)
         for requirement in package.requires or ():
-            if "extra ==" not in requirement or (name == "tidu" and '"fast"' in requirement):
+            if "extra ==" not in requirement or (name == "tidu" and _FAST.search(requirement)):
                 wanted.append(re.match(r"[\w.-]+", requirement).group())
     return total / 2**20
 
