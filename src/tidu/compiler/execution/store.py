@@ -1,14 +1,10 @@
 """Executables kept between processes, beside their machine code: what a graph was planned to.
 
-`find(source)` gives a `Place` to take an executable from and to keep one at, or None. An executable
-is known by the digest of all that decides it: what it is planned from (`encoding.py`), the
-processor, the threads, LLVM, NumPy, the switches in the environment and this library's files. Its
-file is as safe as those of code (`machine/cache.py`), and is read by an unpickler that knows the
-classes of executables alone. Not kept are those of code that serves other sizes (`varying`), which
-depends on what the process has compiled before, and what has no exact text, as draws have none.
-
-Nothing is read or written while a name in the modules that plan is not what it was when they were
-imported: tests lower limits there.
+`find(source)` gives the `Place` of one, or None. Its key is the digest of all that decides it; its
+file is as safe as those of code (`machine/cache.py`), and read by an unpickler of few classes. Not
+kept: code for other sizes (`varying`), which hangs on what the process compiled before, and what
+has no exact text, as draws. Nothing is read or written while a name in the modules that plan is not
+what it was when they were imported: tests lower limits there.
 """
 
 import contextlib
