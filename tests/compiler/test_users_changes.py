@@ -229,3 +229,24 @@ def test_too_little_memory():
         given = x, 2**30
         assert outcome(compiled, *given) == outcome(f, *given)
         same(compiled(torch.ones(1, 3), 2), f(torch.ones(1, 3), 2))
+
+
+def test_results_that_look_into_results():
+    def f(x):
+        y = x * 2
+        part = y[1:]
+        return part, y, y.view(2, 2), part, y.detach()
+
+    compiled = torch.compile(f)
+    for tracked in (False, True):
+        for _ in range(3):
+            found = []
+            for run in (compiled, f):
+                x = torch.arange(4.0, requires_grad=tracked)
+                results = run(x)
+                results[0].mul_(10)
+                if tracked:
+                    results[1].sum().backward()
+                links = [r._base is results[1] for r in results[:4]]
+                found.append((results, links, results[3] is results[0], x.grad))
+            same(*found)

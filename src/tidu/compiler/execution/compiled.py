@@ -21,6 +21,8 @@ from ...primitives.views import follow
 from ...program.ir import Graph, Variable
 from ...transforms.trace import pick
 from ..graphs.exchanges import pooled_first
+from ..graphs.expansions import expanded
+from ..graphs.handing import handed_on
 from .program import Program
 
 __all__ = ["Compiled", "Entry", "Gradient", "resolved", "spent"]
@@ -97,7 +99,7 @@ class Compiled:
         if captured.backward is None:
             front, self.saved, self.reverse = graph, [], None
         else:
-            front, back, self.saved = _parted(_exchanged(graph, captured), captured)
+            front, back, self.saved = _parted(_exchanged(graph, captured), captured, varying)
             self.reverse = Program(back, varying=varying)
         again = [place for _, place, apart in captured.gradients if place is not None and apart]
         homes = captured.homes
@@ -126,6 +128,9 @@ class Compiled:
                   for i, (kind, what) in enumerate(captured.results)]  # fmt: skip
         self.owners = [(i, given[captured.sources.index(what)])
                        for i, (kind, what) in enumerate(firsts) if kind == "gradient"]  # fmt: skip
+        parts = {i for i, (kind, _) in enumerate(captured.results) if kind == "part"}
+        self.parts = [i for i, (kind, what) in enumerate(captured.results)
+                      if i in parts or (kind == "again" and what in parts)]  # fmt: skip
         self.together = self._together()
 
     def reached(self):
@@ -222,6 +227,8 @@ class Compiled:
                 results.append(wrap(follow(wrap(outs[place]), _placed(steps, outs))._value))
             elif kind == "again":
                 results.append(results[what])
+            elif kind == "part":  # it looks into another result, which has its history first
+                results.append(None)
             elif kind == "same":
                 given = self.constant[id(what)]
                 results.append(resolved(given, tensors))
@@ -235,6 +242,13 @@ class Compiled:
                 results[i]._node = placeless(clock(), _SPENT, (), FREED, {})
         for i, kind, says in captured.refused if grad_enabled() else ():
             results[i]._node = placeless(clock(), _Refusal(kind, says), (), (), {})
+        for i in self.parts:
+            kind, what = captured.results[i]
+            if kind == "part":
+                base, steps, form = what
+                results[i] = _view(results[base], _placed(steps, outs), form)
+            else:
+                results[i] = results[what]
         return results
 
     def _track(self, results, outs, handles):
@@ -353,20 +367,21 @@ _TWICE = hinted(
 
 
 def _exchanged(graph, captured):
-    """The graph with equations in another order where both directions are less work for it, which
-    neither alone would show."""
+    """The graph written out, with equations in another order where both directions are less work
+    for it, which neither alone would show."""
     count, forward, gradients = captured.backward
     whole = Graph()
     whole.inputs, whole.constants, whole._count = graph.inputs, graph.constants, graph._count
     whole.equations, whole.outputs = graph.equations, [*graph.outputs, *gradients]
-    found, results = pooled_first(whole), len(graph.outputs)
+    found, results = expanded(pooled_first(whole), named=True), len(graph.outputs)
     captured.backward = count, forward, found.outputs[results:]
     found.outputs = found.outputs[:results]
     return found
 
 
-def _parted(graph, captured):
-    """(forward graph, backward graph, saved variables) of a graph in which both were recorded."""
+def _parted(graph, captured, varying):
+    """(forward graph, backward graph, saved variables) of a graph in which both were recorded;
+    `varying`: no choice depends on sizes."""
     count, _, gradients = captured.backward
     seeds = graph.inputs[count:]
     captured.seed_shapes = [(s.shape, s.element_type) for s in seeds]
@@ -380,10 +395,13 @@ def _parted(graph, captured):
             front.equations.append(e)
     # Of the forward values only what the backward part reads is kept between the two.
     read = {i for e in back.equations for i in e.ins if isinstance(i, Variable)} | set(gradients)
-    fixed = set(graph.constants)
-    early = [*graph.inputs[:count], *[v for e in front.equations for v in e.outs]]
-    saved = [v for v in early if v in read]
-    front.inputs, front.constants = graph.inputs[:count], graph.constants
+    fixed, given = set(graph.constants), graph.inputs[:count]
+    saved = [v for v in (*given, *[v for e in front.equations for v in e.outs]) if v in read]
+    if not varying:
+        saved, back.equations = handed_on(
+            front.equations, back.equations, given, graph.outputs, gradients
+        )
+    front.inputs, front.constants = given, graph.constants
     front.outputs, front._count = [*graph.outputs, *saved], graph._count
     back.inputs, back.constants = [*saved, *seeds], [c for c in graph.constants if c in fixed]
     back.outputs, back._count = list(gradients), graph._count

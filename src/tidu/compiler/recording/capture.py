@@ -396,6 +396,9 @@ class _Run:
         self._stored(made, values)
         outputs, places = [], {}
         made.numbers = [i for i, value in enumerate(values) if isinstance(value, Deferred)]
+        gradients = {id(old.handle._grad) for old in self.olds}
+        self.returned = {id(v): i for i, v in enumerate(values)
+                         if isinstance(v, TensorBase) and id(v) not in gradients}  # fmt: skip
         for value in values:
             made.results.append(self._result(value, outputs, places, len(made.results)))
         for old in self.olds:
@@ -476,12 +479,14 @@ class _Run:
                         self.executed.mentioning(REGISTERING))  # fmt: skip
         places[id(value)] = here
         base, steps = root_of(value)
+        view = value._view  # which has its base's history; one of `detach()` has none
+        linked = view is not None and view.base is base
+        form = (view.grad_mode, view.part) if linked else None
         for old in self.olds if base is not value else ():
             if old.handle is base:
-                view = value._view  # which has its base's history; one of `detach()` has none
-                linked = view is not None and view.base is base
-                form = (view.grad_mode, view.part) if linked else None
                 return "view", (old, self._told(steps, outputs), form)
+        if linked and id(base) in self.returned:
+            return "part", (self.returned[id(base)], self._told(steps, outputs), form)
         memory = value._value.dtype is not None  # a constant's: no equation says what it views
         if steps and memory or any(step not in VIEWS for step, _ in steps):
             steps = self._told(steps, outputs)
@@ -519,7 +524,7 @@ class _Run:
     def _backward(self, made, values):
         """The cotangents of what was given and reached, from those of the results."""
         linked = [v for v, (kind, what) in zip(values, made.results, strict=True)
-                  if kind == "view" and what[2]]  # fmt: skip
+                  if kind in ("view", "part") and what[2]]  # fmt: skip
         apart = {id(v) for v in (*linked, *[o.handle for o in self.olds])}
         tracked = _unique([v for v in values if isinstance(v, TensorBase) and v._node is not None
                            and id(v) not in apart])  # fmt: skip
