@@ -12,6 +12,7 @@ import pytest
 import tidu as torch
 from tidu.base.frames import unheard
 from tidu.compiler.loops import blocked, library
+from tidu.compiler.recording.breaks import Unplaced
 from tidu.compiler.recording.executed import Executed
 from tidu.core.native import NATIVE
 from tidu.optim.kernels import Arrays
@@ -73,21 +74,57 @@ def test_an_optimizer_that_steps_eagerly_keeps_its_scratch(monkeypatch):
     assert len(made) == 1
 
 
-def test_what_the_library_derives_is_not_listened_to():
+@pytest.mark.parametrize("lines", [True, False])
+def test_what_the_library_derives_is_not_listened_to(lines):
     """While a program is recorded its calls are noted, not the thousands that make a rule."""
 
     def inner(x):
         return x + 1
 
+    def outer(x):
+        return inner(x)
+
     rule = lambda: sum(inner(k) for k in range(50))
-    with Executed() as heard:
-        unheard(rule)()
-        listened = inner.__code__ not in heard.codes
-        inner(1)
-    assert listened and inner.__code__ in heard.codes and sys.getprofile() is None
+    derived = unheard(rule)
+    with Executed(lines) as unnoted:
+        derived()
+    with Executed(lines) as heard:
+        derived()
+        outer(1)
+    assert inner.__code__ not in unnoted.codes and inner.__code__ in heard.codes
+    assert outer.__code__ in heard.codes and sys.getprofile() is None
+    assert heard.names() >= set() and (lines or not heard.calls)
     profile = cProfile.Profile()  # somebody else's hears all
     profile.runcall(unheard(rule))
     assert any("inner" in str(key) for key in pstats.Stats(profile).stats)
+    profile.enable()
+    with Executed(lines) as deaf:
+        outer(1)
+    profile.disable()
+    assert deaf.names() is None and sys.getprofile() is None
+
+
+def test_places_are_noted_in_a_run_of_their_own():
+    """Where a program changes its surroundings is told by a second trial run, that notes lines."""
+    box = {"n": 0}
+
+    def note():
+        box["n"] = box["n"] + 1
+
+    @torch.compile
+    def f(x):
+        y = x * 2
+        note()
+        return y + 1
+
+    with pytest.warns(UserWarning, match=r"note\(\)|box\["):
+        for _ in range(4):
+            f(torch.ones(3))
+    assert box["n"] == 4
+    with Executed(lines=False) as quick:
+        note()
+    with pytest.raises(Unplaced):
+        quick.changing(())
 
 
 @pytest.mark.parametrize("at_hand", [True, False])
@@ -95,7 +132,7 @@ def test_products_of_a_first_step_use_code_that_is_there(at_hand, monkeypatch):
     """NumPy's library takes memory and threads of its own; but nothing is compiled for one step."""
     if not (NATIVE and blocked.serves() and library.available()):
         pytest.skip("products are not loops of our own here")
-    monkeypatch.setattr(blocked, "at_hand", lambda kind: at_hand)
+    monkeypatch.setattr(library, "_at_hand", lambda kind: at_hand)
     asked, kernel = [], library._kernel
     monkeypatch.setattr(library, "_kernel", lambda *key: asked.append(key) or kernel(*key))
     model = torch.nn.Linear(256, 192)

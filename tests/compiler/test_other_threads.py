@@ -8,7 +8,7 @@ import pytest
 
 import tidu as torch
 from tidu.compiler.machine import native
-from tidu.compiler.recording import capture
+from tidu.compiler.recording import capture, tracing
 from tidu.core.handle import settle
 from tidu.transforms.trace import Traced
 
@@ -81,7 +81,7 @@ def test_another_thread_never_meets_a_stand_in(name, monkeypatch):
 
 
 def test_a_thread_for_which_the_function_waits_goes_on(monkeypatch):
-    monkeypatch.setattr(capture, "_PATIENCE", 0.2)
+    monkeypatch.setattr(tracing, "_PATIENCE", 0.2)
     w = torch.full((3,), 2.0)
 
     @torch.compile

@@ -9,6 +9,7 @@ import pytest
 from numpy.lib.stride_tricks import as_strided
 
 from tidu.base.size import view_strides
+from tidu.primitives import arithmetic, define
 
 
 @pytest.mark.parametrize("seed", range(200))
@@ -56,3 +57,20 @@ def test_a_reshape_whose_elements_move_reads_nothing():
     """There is one byte; NumPy read as many as the array has, which ended the process."""
     run = subprocess.run([sys.executable, "-c", _LARGE], capture_output=True, text=True)
     assert run.stdout.split() == ["False", "True"], run.stderr
+
+
+def test_the_type_of_a_result_is_computed_once_for_each_kind_of_operands(monkeypatch):
+    """While programs are recorded; a number counts with its type, as promotion asks for it."""
+    asked, eval_ = [], arithmetic.mul.eval
+    monkeypatch.setattr(arithmetic.mul, "eval", lambda *a: asked.append(a) or eval_(*a))
+    small, wide = np.ones((2, 3), np.float16), np.ones((3,), np.float64)
+    kinds = [(small, small), (small, wide), (small, 3), (small, 3.0), (small, 2j), (True, small)]
+    define._type_of.cache_clear()
+    for _ in range(2):
+        for args in kinds:
+            shape, dtype = define.shape_elementwise(arithmetic.mul, args, {})
+            assert (shape, dtype) == ((2, 3), np.multiply(*args).dtype)
+    assert len(asked) == len(kinds)
+    with pytest.raises(ValueError, match="broadcast"):
+        define.shape_elementwise(arithmetic.mul, (small, np.ones(4)), {})
+    define._type_of.cache_clear()

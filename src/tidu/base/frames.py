@@ -9,7 +9,7 @@ import itertools
 import linecache
 import os
 from functools import wraps
-from sys import _getframe, getprofile, setprofile
+from sys import _getframe, getprofile
 
 __all__ = ["OURS", "code_of", "last_of_program", "line_of", "unheard", "user_depth", "user_frame",
            "user_place"]  # fmt: skip
@@ -86,11 +86,11 @@ def unheard(function):
         listener = getprofile()
         if not getattr(listener, "of_programs", False):
             return function(*args)
-        setprofile(None)
+        listener.disable()
         try:
             return function(*args)
         finally:
-            setprofile(listener)
+            listener.enable()
 
     return call
 

@@ -63,6 +63,8 @@ _FROM_BYTES = {
         ((np.maximum, np.minimum), (3 << 17, 3 << 17)),
         ((np.log, np.log2, np.log10, np.log1p, np.sinh, np.cosh), (1 << 18, 1 << 18)),
         ((np.sin, np.cos), (1 << 18, 0)),
+        ((np.arcsin, np.arccos, np.arccosh, np.arctanh, np.arctan2), (1 << 17, 0)),
+        ((np.tan,), (1 << 18, 0)),
         ((np.exp2, np.expm1, np.tanh, np.arctan), (1 << 17, 1 << 17)),
     )
     for compute in computes

@@ -219,8 +219,25 @@ def pad_rank(tensor, logical):
 
 def shape_elementwise(prim, args, params):
     """(shape, dtype) of the output, from one element of each input."""
-    from_shapes = np.broadcast_shapes(*[tuple(shape_of(a)) for a in args])
-    return from_shapes, prim.eval(*[one_like(a) for a in args], **params).dtype
+    shapes = [tuple(shape_of(a)) for a in args]
+    shape = shapes[0]
+    if any(s != shape for s in shapes):
+        shape = np.broadcast_shapes(*shapes)
+    kinds = [element_type(a) if hasattr(a, "_value") or hasattr(a, "dtype") else (a.__class__, a)
+             for a in args]  # fmt: skip
+    if params or any(k.__class__ is tuple and k[0] not in _NUMBERS for k in kinds):
+        return shape, prim.eval(*[one_like(a) for a in args], **params).dtype
+    return shape, _type_of(prim, *kinds)
+
+
+_NUMBERS = (bool, int, float, complex)
+
+
+@lru_cache(4096)
+def _type_of(prim, *kinds):
+    """The type of the result for operands of these types, or (type, number)."""
+    ones = [np.ones((), k) if isinstance(k, np.dtype) else k[1] for k in kinds]
+    return prim.eval(*ones).dtype
 
 
 def shape_of_floats(prim, args, params):

@@ -21,6 +21,8 @@ from ...primitives.views import follow
 from ...program.ir import Graph, Variable
 from ...transforms.trace import pick
 from ..graphs.exchanges import pooled_first
+from ..graphs.expansions import expanded
+from ..graphs.handing import handed_on
 from .program import Program
 
 __all__ = ["Compiled", "Entry", "Gradient", "resolved", "spent"]
@@ -97,7 +99,7 @@ class Compiled:
         if captured.backward is None:
             front, self.saved, self.reverse = graph, [], None
         else:
-            front, back, self.saved = _parted(_exchanged(graph, captured), captured)
+            front, back, self.saved = _parted(_exchanged(graph, captured), captured, varying)
             self.reverse = Program(back, varying=varying)
         again = [place for _, place, apart in captured.gradients if place is not None and apart]
         homes = captured.homes
@@ -365,20 +367,21 @@ _TWICE = hinted(
 
 
 def _exchanged(graph, captured):
-    """The graph with equations in another order where both directions are less work for it, which
-    neither alone would show."""
+    """The graph written out, with equations in another order where both directions are less work
+    for it, which neither alone would show."""
     count, forward, gradients = captured.backward
     whole = Graph()
     whole.inputs, whole.constants, whole._count = graph.inputs, graph.constants, graph._count
     whole.equations, whole.outputs = graph.equations, [*graph.outputs, *gradients]
-    found, results = pooled_first(whole), len(graph.outputs)
+    found, results = expanded(pooled_first(whole), named=True), len(graph.outputs)
     captured.backward = count, forward, found.outputs[results:]
     found.outputs = found.outputs[:results]
     return found
 
 
-def _parted(graph, captured):
-    """(forward graph, backward graph, saved variables) of a graph in which both were recorded."""
+def _parted(graph, captured, varying):
+    """(forward graph, backward graph, saved variables) of a graph in which both were recorded;
+    `varying`: no choice depends on sizes."""
     count, _, gradients = captured.backward
     seeds = graph.inputs[count:]
     captured.seed_shapes = [(s.shape, s.element_type) for s in seeds]
@@ -392,10 +395,13 @@ def _parted(graph, captured):
             front.equations.append(e)
     # Of the forward values only what the backward part reads is kept between the two.
     read = {i for e in back.equations for i in e.ins if isinstance(i, Variable)} | set(gradients)
-    fixed = set(graph.constants)
-    early = [*graph.inputs[:count], *[v for e in front.equations for v in e.outs]]
-    saved = [v for v in early if v in read]
-    front.inputs, front.constants = graph.inputs[:count], graph.constants
+    fixed, given = set(graph.constants), graph.inputs[:count]
+    saved = [v for v in (*given, *[v for e in front.equations for v in e.outs]) if v in read]
+    if not varying:
+        saved, back.equations = handed_on(
+            front.equations, back.equations, given, graph.outputs, gradients
+        )
+    front.inputs, front.constants = given, graph.constants
     front.outputs, front._count = [*graph.outputs, *saved], graph._count
     back.inputs, back.constants = [*saved, *seeds], [c for c in graph.constants if c in fixed]
     back.outputs, back._count = list(gradients), graph._count

@@ -18,6 +18,7 @@ from ..graphs.schedule import SMALL_PRODUCT
 from ..loops import convolution, convolution_epilogues, library
 from ..loops.nests import SHARE
 from ..machine import kernels, native, pool
+from . import store
 from .arenas import SHARED_FROM, Arena, arena_for, empty_idle
 from .drivers import filler
 from .executable import Code, Epilogue, Executable, Operation
@@ -59,7 +60,12 @@ class Program(Executable):
         homes = tuple([passes.Home.of(*home) for home in homes])
         again = tuple(again)
         self.source = Source(recorded, targets or {}, again, varying, homes, orders or {})
-        self._link(Planning(self.source).executable())
+        place = store.find(self.source)
+        kept = None if place is None else place.take()
+        made = kept or Planning(self.source).executable()
+        self._link(made)
+        if place is not None and kept is None:
+            place.keep(made)
 
     def _link(self, executable):
         vars(self).update(vars(executable))

@@ -13,7 +13,7 @@ from ...primitives import base, contraction, losses, recurrent, reductions
 from ...primitives.composed import Composed, placed
 from ...primitives.normalization import normalize, normalized
 from ...primitives.over_axes.operators import OverAxes
-from ...primitives.structural import concatenate, roll, slice_
+from ...primitives.structural import clone, concatenate, roll, slice_
 from ...program.ir import Equation, Graph, Variable
 from ...transforms.trace import Tracer
 from ..loops import indexed
@@ -152,8 +152,9 @@ def definition_of(prim):
 NARROW = {"float16", "bfloat16", "complex64", "complex128"}
 
 
-def expanded(graph):
-    """The graph with composite primitives written out."""
+def expanded(graph, named=False):
+    """The graph with composite primitives written out; `named`: their results are the variables
+    they were, each a copy that another pass takes out."""
     out = Graph()
     out.inputs, out.constants, out._count = list(graph.inputs), list(graph.constants), graph._count
     renamed = {}
@@ -163,7 +164,10 @@ def expanded(graph):
             out.equations.append(Equation(e.prim, ins, e.outs, e.params))
             continue
         for old, new in zip(e.outs, _inline(out, e.prim, ins, e.params), strict=True):
-            renamed[old] = new
+            if named and isinstance(new, Variable):
+                out.equations.append(Equation(clone, [new], [old], {}))
+            else:
+                renamed[old] = new
     out.outputs = [renamed.get(o, o) if isinstance(o, Variable) else o for o in graph.outputs]
     return out
 

@@ -16,7 +16,7 @@ from ..loops.layout import VIEWS
 from .costs import seconds
 from .reshapes import REDUCTIONS
 
-__all__ = ["recomputed"]
+__all__ = ["BUDGET", "LARGE", "recomputed", "seconds_of"]
 
 LARGE = 1 << 23  # bytes held at a time from which it is worth the time
 LEAST = 1 << 16  # bytes of a value
@@ -32,7 +32,7 @@ def recomputed(graph):
     held = _Held(graph)
     if held.most < LARGE:
         return graph
-    budget, chosen, shared = BUDGET * _time(graph), {}, set()
+    budget, chosen, shared = BUDGET * sum(map(seconds_of, graph.equations)), {}, set()
     for v, late in sorted(held.candidates(), key=lambda c: -_bytes(c[0])):
         found = held.chain(v, late)
         if found is None or shared & {v, *found.sources}:
@@ -49,14 +49,11 @@ def _bytes(v):
     return prod(v.shape) * v.element_type.itemsize
 
 
-def _time(graph):
-    total = 0.0
-    for e in graph.equations:
-        if e.prim is contraction.matmul:
-            total += prod(e.outs[0].shape) * e.ins[0].shape[-1] * _MULTIPLICATION
-        elif e.prim not in VIEWS:
-            total += seconds(e)
-    return total
+def seconds_of(e):
+    """What an equation takes, as far as it is known: products, and what is elements."""
+    if e.prim is contraction.matmul:
+        return prod(e.outs[0].shape) * e.ins[0].shape[-1] * _MULTIPLICATION
+    return 0.0 if e.prim in VIEWS else seconds(e)
 
 
 class _Chain:

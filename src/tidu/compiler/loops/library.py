@@ -82,6 +82,8 @@ def begin(*dtypes):
     if blocked.serves() and available():
         for dtype in dtypes:
             blocked.begin(kind_of(dtype))
+            for text in _texts(kind_of(dtype)):  # which another process's first step uses
+                native.keep(text)
 
 
 # --- how a product is cut -------------------------------------------------------------------------
@@ -208,6 +210,16 @@ def _all_units(m, unit):
 
 def _general(kind, biased):
     """``kernel(c, a, b, bias, *20 numbers, units)``: any product; `_computed` gives them."""
+    letter = "s" if kind == "f32" else "d"
+    imports = [(f"{letter}gemm", address(letter))]
+    return kernels.build(*_body(kind, biased), chunk=None, work=_WORK, imports=imports)
+
+
+_WORK = 1 << 15
+
+
+def _body(kind, biased):
+    """(the text of its body, the kinds of its arguments, declarations)."""
     m = Code(lanes=native.HOST.vector_bytes // BYTES[kind])
     names = ["ptr"] * 4 + ["i64"] * 20
     c, a, b, bias, *n = kernels.arguments(m, names)
@@ -216,9 +228,7 @@ def _general(kind, biased):
     _all_units(m, lambda u: _unit(m, kind, u, c, left, right, n[6:9], n[9:13], stack,
                                   bias if biased else None))  # fmt: skip
     body = m.text("define internal void @body(ptr %args, i64 %start, i64 %stop)")
-    letter = "s" if kind == "f32" else "d"
-    imports = [(f"{letter}gemm", address(letter))]
-    return kernels.build(body, names, m.module, chunk=None, work=1 << 15, imports=imports)
+    return body, names, m.module
 
 
 def _kernel(dtype, biased):
@@ -317,7 +327,17 @@ def _serves(dtype):
     threads and their memory, only where our loops would have to be compiled for them."""
     if not available():
         return False
-    return not NATIVE.waiting or not blocked.serves() or blocked.at_hand(kind_of(dtype))
+    return not NATIVE.waiting or not blocked.serves() or _at_hand(kind_of(dtype))
+
+
+@lru_cache
+def _at_hand(kind):
+    """Whether the cache has all of it: to compile the least function touches 30 MiB of LLVM."""
+    return all(map(native.is_kept, _texts(kind))) and blocked.at_hand(kind)
+
+
+def _texts(kind):
+    return [kernels.whole(*_body(kind, biased), None, _WORK) for biased in (False, True)]
 
 
 def _step(layout, axis):

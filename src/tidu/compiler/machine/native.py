@@ -18,8 +18,8 @@ from ...base.process.memory import leave_code, return_free
 from ...core.blocks import THREADS
 from . import cache, pieces, symbols, workers
 
-__all__ = ["HOST", "available", "begin", "compiler", "is_kept", "kept", "key_of", "link", "load",
-           "make_room", "together"]  # fmt: skip
+__all__ = ["HOST", "available", "begin", "compiler", "is_kept", "keep", "kept", "key_of", "link",
+           "load", "make_room", "together"]  # fmt: skip
 
 binding = lazy_module("llvmlite.binding")
 _LOCK = threading.RLock()  # of linking; what the garbage collector runs then may need code, too
@@ -144,6 +144,12 @@ def begin(text, plain=False):
             _BEGUN[key] = found or _tasks(text, plain)
             workers.begin(() if found else _BEGUN[key])
     return key
+
+
+def keep(text):
+    """Have a text compiled for the cache alone, if there is another core for it."""
+    if THREADS.count > 1 and not is_kept(text):
+        workers.begin([workers.Task(partial(_objects, text, False, key_of(text)))])
 
 
 def _objects(text, plain, key):

@@ -8,7 +8,7 @@ import types
 
 from ...base.frames import OURS
 
-__all__ = ["CLOCK", "Behind", "Break", "Hooked", "Surroundings", "Undecided", "code_of",
+__all__ = ["CLOCK", "Behind", "Break", "Hooked", "Surroundings", "Undecided", "Unplaced", "code_of",
            "codes_below", "frames_here", "frames_of", "stops_of"]  # fmt: skip
 
 CLOCK = frozenset(n for n in dir(time) if not n.startswith("_")) | {"time"}
@@ -49,6 +49,10 @@ class Hooked(Break):
 
     def __init__(self):
         super().__init__("a gradient arrives at a tensor with hooks")
+
+
+class Unplaced(Exception):
+    """A Break whose place in the program is to be told, which takes a run that notes lines."""
 
 
 class Undecided(Exception):

@@ -7,9 +7,7 @@ output. What a trial run cannot follow (a value read into Python, random numbers
 changed) raises `Break`, with nothing changed.
 """
 
-import math
 from itertools import pairwise
-from threading import Event, get_ident
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
@@ -17,29 +15,28 @@ from numpy.lib.array_utils import byte_bounds
 from ...base import tree
 from ...base.errors import GraphFreed, ValueAsked
 from ...base.streams import default_generator
-from ...core.dispatch import edges_of, record
 from ...core.handle import LEAF, TensorBase, Unresolved, root_of, shape_of, wrap
 from ...core.levels import Around, StandIn
-from ...core.modes import LOCAL, grad_enabled
+from ...core.modes import LOCAL
 from ...primitives.base import address
-from ...primitives.underived import refused
-from ...program.ir import Equation, Variable
-from ...transforms.draws import place_of, recorded, return_to
+from ...program.ir import Variable
+from ...transforms.draws import place_of, return_to
 from ...transforms.numbers import Number
-from ...transforms.reverse import reachable, run_pass
-from ...transforms.trace import Traced, Tracer, memory_of, pick, retrack
+from ...transforms.reverse import run_pass
+from ...transforms.trace import Traced, memory_of, pick
 from ...transforms.write_checks import overlaps_itself, shown_twice
-from ..graphs.questions import Deferred, check, demand
+from ..graphs.questions import Deferred
 from ..loops.layout import VIEWS
 from .backwards import calls_program, edge, refusal
-from .breaks import CLOCK, Behind, Break, Surroundings, Undecided, frames_here, frames_of
+from .breaks import CLOCK, Break, Surroundings, Undecided, Unplaced, frames_of
 from .executed import Executed
 from .growing import APPENDED, Growing
-from .held import BEHIND, REGISTERING, Held
+from .held import REGISTERING, Held
 from .listening import Listening
 from .modes import Modes
 from .reach import Containers, is_fixed, tensors_in
-from .turned import Layouts, order_of
+from .tracing import RunTracer
+from .turned import order_of
 from .watches import Watches
 
 __all__ = ["Captured", "capture"]
@@ -106,11 +103,21 @@ def capture(function, args, kwargs, reach, answers=None, numbers=None):
     if reach.passing is not None:
         clock = reach.passing == "the clock"
         raise Break(f"it reaches {reach.passing}", names=CLOCK if clock else frozenset())
+    given = function, args, kwargs, reach, answers, numbers
+    if numbers is None:  # which are there for one run
+        try:
+            return _captured(*given, lines=False)
+        except Unplaced:
+            pass
+    return _captured(*given, lines=True)
+
+
+def _captured(function, args, kwargs, reach, answers, numbers, lines):
     leaves, _ = tree.flatten((args, kwargs))
     handles = _unique([*tensors_in(leaves), *reach.tensors])
     olds = [Held(h, reach.hooks) for h in handles]
     run = _Run(function, args, kwargs, olds, reach, _check(olds), answers)
-    run.tracer.numbers = numbers
+    run.tracer.numbers, run.lines = numbers, lines
     place = place_of(default_generator)
     given, modes, run.growing = Containers((args, kwargs)), Modes(), Growing(reach.aside)
     try:
@@ -198,132 +205,6 @@ def _asks_class(kind):
     return not (plain or getattr(getattr(asked, "__func__", asked), "plain_results", False))
 
 
-_PATIENCE = 10  # seconds
-
-
-class _Tracer(Tracer):
-    """A tracer that records random draws too: they are made again, in order, at each call."""
-
-    numbers, refusing = None, True
-    refused = undecided = None  # a Break, an Undecided: the function may have caught it
-    done = False
-
-    def __init__(self, answers=None):
-        super().__init__()
-        self.layouts = Layouts(self.graph)
-        self.answers, self.known = answers, 0 if answers is None else len(answers)
-        self.thread, self.over = get_ident(), Event()
-        self.held, self.arrived = [], set()  # ids of the edges to which gradients have come
-
-    def left(self, handles):
-        """What other threads do with tensors of the function waits until the run is over. One that
-        the function itself waits for, as it seems after a while, goes on, and the run is given up.
-        """
-        if get_ident() == self.thread:
-            return False
-        if self.refused is None and not self.over.wait(_PATIENCE):
-            self.refused = Break("another thread computes with its tensors while it runs")
-        return not any(
-            isinstance(h, TensorBase) and getattr(h._value, "level", None) is self for h in handles
-        )
-
-    def answer(self, variable, use):
-        """The value of a variable that decides what the function does, where it is known: the
-        graph asks again. None where no value may be asked for."""
-        kind, truth = variable.element_type.kind, use == "bool"
-        if self.answers is None or self.done or math.prod(variable.shape) != 1:
-            return None
-        if not truth and (use != "item" or kind not in "biu"):
-            return None
-        if not self.answers:
-            if self.undecided is None:
-                self.undecided = Undecided(variable, truth, self.graph)
-                self.undecided.frames = frames_here()
-            raise self.undecided
-        expected, index = self.answers.pop(0), self.known - len(self.answers) - 1
-        params = {"index": index, "expected": expected, "truth": truth}
-        self.graph.equations.append(Equation(check, [variable], [], params))
-        return np.full(variable.shape, expected, variable.element_type)
-
-    def later(self, handle):
-        """The number of a tensor, where the program gives it: None where it must be known now."""
-        value = handle._value
-        if self.answers is None or value.__class__ is not Traced or value.element_type.kind != "f":
-            return None
-        return Deferred(value.variable, self) if math.prod(value.shape) == 1 else None
-
-    def process(self, prim, args, params):
-        if get_ident() != self.thread and self.left(args):
-            return prim(*args, **params)
-        if self.numbers is not None and any(isinstance(a, Number) for a in args):
-            args = self.numbers.lifted(args, self)
-        if prim is refused and grad_enabled():  # its value is there; the node is what matters
-            below = [wrap(a._value) for a in args]
-            return record(prim, edges_of(args), below, params, below[0], retrack)
-        return super().process(prim, args, params)
-
-    def refuse(self, reason):
-        self.gives_up(Break(reason, frames_here()))
-
-    def gives_up(self, error):
-        self.refused = self.refused or error
-        raise self.refused
-
-    def arrives(self, leaf):
-        self.arrived.add(id(leaf))
-
-    def goes_back(self, wanted, seeds):
-        """A pass for certain inputs alone, that may not stop at what was given on its way there."""
-        self.arrived |= wanted
-        real = {*wanted, *[id(h.node) for h in self.held if id(h.edge) in wanted]}
-        behind = [h for h in self.held if h.edge is not None and h.is_behind(real)]
-        if behind:
-            met = set(map(id, reachable(seeds)))
-            if any(id(h.edge) in met for h in behind):
-                self.gives_up(Behind(BEHIND, frames_here()))
-
-    def variable_of(self, a):
-        """As for a trace; memory that the function writes itself is kept as it is now."""
-        value = a._value if isinstance(a, TensorBase) else a
-        if value.__class__ is not np.ndarray:
-            return super().variable_of(a)
-        held, found = self.captured.get(id(value), (None, None))
-        if held is None or found.constant.tobytes() != value.tobytes():
-            found = self.graph.variable(value.shape, value.dtype, value.copy())
-            self.captured[id(value)] = value, found
-            self.graph.constants.append(found)
-            if not value.flags.c_contiguous:
-                self.layouts.put(found, value)
-        return found
-
-    def drawn_along(self, handle):
-        """The axes in the order in which the elements would lie; None for the order they have."""
-        value = handle._value
-        if value.__class__ is not Traced:
-            return None
-        return order_of(self.layouts.of(value.variable))
-
-    def demand(self, variable, holds, error):
-        self.graph.equations.append(
-            Equation(demand, [variable], [], {"holds": holds, "error": error})
-        )
-
-    def takes_place(self, value, handle):
-        memory = memory_of(handle)
-        if memory.__class__ is np.ndarray:
-            self.layouts.put(value.variable, memory)
-
-    def lies(self, value, array):
-        self.layouts.put(value.variable, array)
-
-    def lying(self, value):
-        return self.layouts.of(value.variable)
-
-    def drawn(self, draw, shape, tensors=()):
-        """A random draw as an equation."""
-        return wrap(Traced(recorded(self, draw, shape, tensors), self))
-
-
 class _Run:
     """The trial run."""
 
@@ -331,7 +212,7 @@ class _Run:
         self.shared = shared
         self.function, self.args, self.kwargs = function, args, kwargs
         self.olds, self.reach = olds, reach
-        self.tracer = _Tracer(None if answers is None else list(answers))
+        self.tracer = RunTracer(None if answers is None else list(answers))
         self.tracer.held, self._rate_names = olds, set()
 
     def go(self):
@@ -344,7 +225,7 @@ class _Run:
             group[key] = wrap(Traced(variable, self.tracer))
         outer, LOCAL.tracer = LOCAL.tracer, self.tracer
         try:
-            with Executed() as self.executed:
+            with Executed(self.lines) as self.executed:
                 result = self.function(*self.args, **self.kwargs)
         except Undecided:
             pass
@@ -562,7 +443,7 @@ class _Run:
             return run_pass(seeds, retain=True, wanted=wanted, lift=_rewrap)
         before = self._changes()
         try:
-            with Executed() as executed:
+            with Executed(self.lines) as executed:
                 job = run_pass(seeds, retain=True, wanted=wanted, lift=_rewrap)
         except ValueAsked as error:
             raise Break(_VALUE, frames_of(error), REGISTERING) from None

@@ -5,6 +5,10 @@ its mask in the order in which the elements lie), whether `reshape` and `contigu
 memory or a copy of it, and what a program is told that asks.
 """
 
+from functools import lru_cache
+from itertools import accumulate
+from operator import mul
+
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
@@ -25,7 +29,7 @@ class Layouts:
 
     def put(self, variable, array):
         """A variable that lies as an array does: an input, or what is written there."""
-        self.of(variable)
+        self._go_on()
         self.turned.pop(variable, None)
         if not array.flags.c_contiguous:
             self.turned[variable] = as_strided(
@@ -33,11 +37,14 @@ class Layouts:
             )
 
     def of(self, variable):
+        self._go_on()
+        return self.blank(variable)
+
+    def _go_on(self):
         equations = self.graph.equations
         for e in equations[self.count :]:
             self._follow(e)
         self.count = len(equations)
-        return self.blank(variable)
 
     def blank(self, v):
         found = self.turned.get(v)
@@ -184,9 +191,10 @@ def _columns(shape):
     return _dense((*shape[:-2], shape[-1], shape[-2])).swapaxes(-1, -2)
 
 
+@lru_cache(1024)
 def _dense(shape):
-    strides = np.cumprod([1, *shape[:0:-1]])[::-1] if shape else ()
-    return as_strided(np.zeros(1, np.int8), shape, strides)
+    strides = [*accumulate(shape[:0:-1], mul, initial=1)][::-1] if shape else ()
+    return as_strided(np.zeros(1, np.int8), shape, strides, writeable=False)
 
 
 def _dense_in(arrays, shape):
