@@ -1,5 +1,9 @@
 """torch.compile: checks its arguments, and gives the function or module that runs compiled."""
 
+import warnings
+
+from .base.errors import hinted
+from .base.frames import user_depth
 from .base.lazy import lazy_module
 from .compiler.interface import BACKENDS, get_default_backend
 from .compiler.machine import native
@@ -47,6 +51,8 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend=None, mode=Non
             f"Invalid backend: '{backend}', see `torch._dynamo.list_backends()` for available "
             "backends."
         )
+    if not isinstance(backend, str):
+        _check_backend(backend)
     if model is None:
         return lambda given: compile(given, fullgraph=fullgraph, dynamic=dynamic, backend=backend,
                                      mode=mode, options=options, disable=disable)  # fmt: skip
@@ -60,6 +66,24 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend=None, mode=Non
     if is_module:
         return OptimizedModule(model, (fullgraph, dynamic))
     return optimized.Optimized(model, fullgraph, dynamic)
+
+
+def _check_backend(backend):
+    """A function of the program gets no graph here: the user hears of it."""
+    if not callable(backend):
+        raise RuntimeError(
+            hinted(
+                f"backend={str(backend)!r} raised:\nTypeError: '{type(backend).__name__}' object is "
+                "not callable",
+                "name one of torch.compiler.list_backends(), or leave backend out.",
+            )
+        )
+    warnings.warn(
+        f"torch.compile does not call the backend {getattr(backend, '__name__', backend)}: what is "
+        "recorded here is no torch.fx graph. Its own code generator compiles the function, with "
+        "the same results; torch.fx.symbolic_trace gives a graph to look into.",
+        UserWarning, stacklevel=user_depth(),
+    )  # fmt: skip
 
 
 def _available():

@@ -418,3 +418,12 @@ def test_what_cannot_be_done_again_runs_eagerly():
         assert compiled(torch.zeros(1)) == 3
     assert [compiled(torch.zeros(1)).item() for _ in range(3)] == [4, 4, 4]
     assert seen == [0, 1, 2, 3]
+
+
+def test_a_function_as_backend_is_told_that_it_gets_no_graph():
+    called = []
+    with pytest.warns(UserWarning, match="does not call the backend append"):
+        double = torch.compile(lambda x: x * 2, backend=called.append)
+    assert double(torch.ones(2)).tolist() == [2, 2] and not called
+    with pytest.raises(RuntimeError, match="TypeError: 'int' object is not callable"):
+        torch.compile(lambda x: x, backend=3)

@@ -250,3 +250,28 @@ def test_results_that_look_into_results():
                 links = [r._base is results[1] for r in results[:4]]
                 found.append((results, links, results[3] is results[0], x.grad))
             same(*found)
+
+
+@pytest.mark.parametrize("function", [
+    lambda p, x: torch.ones(3, requires_grad=True), lambda p, x: (x * 2).requires_grad_(),
+    lambda p, x: (p * 2).detach().requires_grad_(), lambda p, x: copy.deepcopy(p),
+    lambda p, x: torch.nn.Parameter(x * 2),
+])  # fmt: skip
+def test_a_leaf_that_is_made_inside_is_one_outside(function):
+    p = torch.ones(3, requires_grad=True)
+    compiled = torch.compile(function)
+    for _ in range(3):
+        leaf = compiled(p, torch.arange(3.0))
+        expected = function(p, torch.arange(3.0))
+        assert torch.equal(leaf, expected) and type(leaf) is type(expected)
+        assert leaf.is_leaf and leaf.requires_grad
+        (leaf * 3).sum().backward()
+        assert leaf.grad.tolist() == [3, 3, 3] and p.grad is None
+
+
+def test_a_copy_made_inside_is_a_leaf_of_its_own():
+    p = torch.ones(3, requires_grad=True)
+    squares = torch.compile(lambda x: (copy.deepcopy(p) * x).sum(), fullgraph=True)
+    for _ in range(2):
+        assert float(squares(torch.arange(3.0)).detach()) == 3
+    assert p.grad is None

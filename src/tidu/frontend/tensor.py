@@ -439,15 +439,16 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
             raise RuntimeError(
                 hinted(
                     "Only Tensors created explicitly by the user (graph leaves) support the "
-                    "deepcopy "
-                    "protocol at the moment.  If you were attempting to deepcopy a module, this "
-                    "may be "
-                    "because of a torch.nn.utils.weight_norm usage, see "
+                    "deepcopy protocol at the moment.  If you were attempting to deepcopy a "
+                    "module, this may be because of a torch.nn.utils.weight_norm usage, see "
                     "https://github.com/pytorch/pytorch/pull/103001",
                     "copy.deepcopy(x.detach()) copies the values.",
                 )
             )
-        copied = of_class(type(self), wrap(self._array().copy()))
+        value = self._value
+        of_transform = value.dtype is None and value.__class__ is not Unresolved
+        memory = self.detach().clone() if of_transform else wrap(self._array().copy())
+        copied = of_class(type(self), memory)
         copied._node = self._node
         memo[id(self)] = copied
         if self._grad is not None:

@@ -38,6 +38,7 @@ from .convert import (
     type_of,
     widely,
 )  # fmt: skip
+from .numbers import is_one, told_later
 
 overloads = lazy_module(f"{__package__}.deprecated_overloads")
 underived = lazy_module(f"{__package__}.underived")
@@ -171,7 +172,7 @@ def add(input, other, *rest, alpha=1, out=None):
         if alpha.__class__ is not int:
             _check_alpha(alpha, input, other)
         result = add_tensors(input, _scaled(other, alpha), out=out)
-        if alpha != 1 and isinstance(other, TensorBase) and isinstance(input, TensorBase):
+        if not is_one(alpha) and isinstance(other, TensorBase) and isinstance(input, TensorBase):
             named(result, "AddBackward0", input, other, alpha=alpha)
         return result
     except Exception:
@@ -188,7 +189,7 @@ def sub(input, other, *rest, alpha=1, out=None):
     if alpha.__class__ is not int:
         _check_alpha(alpha, input, other)
     result = sub_tensors(input, _scaled(other, alpha), out=out)
-    if alpha != 1 and isinstance(other, TensorBase) and isinstance(input, TensorBase):
+    if not is_one(alpha) and isinstance(other, TensorBase) and isinstance(input, TensorBase):
         named(result, "SubBackward0", input, other, alpha=alpha)
     return result
 
@@ -197,20 +198,16 @@ subtract = sub
 
 
 def _scaled(other, alpha):
-    return (
-        other
-        if alpha == 1
-        else mul(other, alpha)
-        if isinstance(other, TensorBase)
-        else other * alpha
-    )
+    if is_one(alpha):
+        return other
+    return mul(other, alpha) if isinstance(other, TensorBase) else other * alpha
 
 
 def _check_alpha(alpha, *operands):
     """PyTorch's refusals of a factor that the common type of the operands cannot hold."""
     category = result_dtype(*[as_operand(o) for o in operands]).category
     if isinstance(alpha, TensorBase):
-        alpha = alpha.item()
+        alpha = 1.0 if told_later(alpha) else alpha.item()
     if not isinstance(alpha, (bool, int, float, complex, np.generic)):
         raise TypeError(f"add(): argument 'alpha' must be Number, not {type(alpha).__name__}")
     if isinstance(alpha, (bool, np.bool_)):

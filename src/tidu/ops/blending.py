@@ -22,6 +22,7 @@ from .convert import (
     type_of,
     widely,
 )
+from .numbers import is_one, told_later
 
 BOOL, INT = 0, 1  # categories of types, as `refuse` takes them
 
@@ -29,6 +30,8 @@ BOOL, INT = 0, 1  # categories of types, as `refuse` takes them
 @composite()
 def lerp(input, end, weight, *, out=None):
     """input + weight * (end - input)."""
+    if told_later(weight) and isinstance(input, TensorBase):
+        weight = weight.to(type_of(input))
     for other, name in ((end, "end"), (weight, "weight")):
         if isinstance(other, TensorBase) and type_of(other) is not type_of(input):
             raise RuntimeError(
@@ -67,7 +70,7 @@ def addcmul(input, tensor1, tensor2, *, value=1, out=None):
 
 def _multiplied_on(x, a, b, value):
     product = a * b
-    return x + (product if value == 1 else product * value)
+    return x + (product if is_one(value) else product * value)
 
 
 @composite("AddcdivBackward0")
@@ -83,7 +86,7 @@ def addcdiv(input, tensor1, tensor2, *, value=1, out=None):
 
 def _divided_on(x, a, b, value):
     quotient = a / b
-    return x + (quotient if value == 1 else quotient * value)
+    return x + (quotient if is_one(value) else quotient * value)
 
 
 _INTEGER_ADDCDIV = hinted(

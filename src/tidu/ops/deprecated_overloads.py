@@ -7,6 +7,7 @@ from numbers import Number
 from ..base.frames import user_depth
 from ..core.handle import TensorBase
 from .arguments import refusal
+from .numbers import told_later
 
 __all__ = ["in_newer_order", "older_call"]
 
@@ -38,6 +39,8 @@ def in_newer_order(name, args, words):
 
 
 def _kind(value):
+    if told_later(value):
+        return "N"
     return "T" if isinstance(value, TensorBase) else "N" if isinstance(value, Number) else "-"
 
 

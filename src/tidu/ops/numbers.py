@@ -6,8 +6,10 @@ import numpy as np
 
 from ..base.errors import hinted
 from ..core.handle import TensorBase
+from ..core.levels import StandIn
 
-__all__ = ["OVERFLOW", "check_fits", "fitted", "require_scalar", "require_width"]
+__all__ = ["OVERFLOW", "check_fits", "fitted", "is_one", "require_scalar", "require_width",
+           "told_later"]  # fmt: skip
 
 OVERFLOW = "Overflow when unpacking long long"
 
@@ -17,6 +19,17 @@ _NAMES = {
 }  # fmt: skip
 _LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38,
             "float32": 3.4028234663852886e38}  # fmt: skip
+
+
+def told_later(number):
+    """Whether this stands for a number that each call of a recorded program has anew: a learning
+    rate, which is a float outside."""
+    value = number._value if isinstance(number, TensorBase) else None
+    return isinstance(value, StandIn) and not value.shape
+
+
+def is_one(factor):
+    return not told_later(factor) and factor == 1
 
 
 def require_scalar(number):

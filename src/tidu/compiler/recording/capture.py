@@ -31,7 +31,7 @@ from .backwards import calls_program, edge, refusal
 from .breaks import CLOCK, Break, Surroundings, Undecided, Unplaced, frames_of
 from .executed import Executed
 from .growing import APPENDED, Growing
-from .held import REGISTERING, Held
+from .held import LEAVES, REGISTERING, Held
 from .listening import Listening
 from .modes import Modes
 from .reach import Containers, is_fixed, tensors_in
@@ -352,6 +352,8 @@ class _Run:
                 if old.handle._grad is value:
                     places[id(value)] = here
                     return "gradient", old
+        if value._node is LEAF:
+            raise Break("it returns a leaf that it made", self.executed.mentioning(LEAVES))
         extra = value._extra
         if extra is not None and extra.inference and not LOCAL.inference:
             raise Break("it returns a tensor made in inference mode")

@@ -19,7 +19,10 @@ from .breaks import Behind, Break, Hooked, frames_here
 from .reach import hooks_at, same_entries
 from .turned import order_of
 
-__all__ = ["BEHIND", "REGISTERING", "Held"]
+__all__ = ["BEHIND", "LEAVES", "REGISTERING", "Held"]
+
+# What makes a leaf.
+LEAVES = frozenset("requires_grad_ requires_grad deepcopy Parameter".split())
 
 # What attaches a hook to a tensor, or takes it away.
 REGISTERING = frozenset("register_hook register_post_accumulate_grad_hook register_prehook "
