@@ -73,8 +73,8 @@ def _check_backend(backend):
     if not callable(backend):
         raise RuntimeError(
             hinted(
-                f"backend={str(backend)!r} raised:\nTypeError: '{type(backend).__name__}' object is "
-                "not callable",
+                f"backend={str(backend)!r} raised:\n"
+                f"TypeError: '{type(backend).__name__}' object is not callable",
                 "name one of torch.compiler.list_backends(), or leave backend out.",
             )
         )
