@@ -229,3 +229,41 @@ def test_digest_names_every_array(folder, places):
     other[4000] += 1
     sums = [compiled(weights=w, size=4096) for w in (large, other, large)]
     assert sums[0] == sums[2] != sums[1] and places[-1][1] is not None
+
+
+def test_products_are_kept(folder, places):
+    """Their imports are told by name."""
+    a, v = torch.linspace(-1, 1, 90_000).reshape(300, 300), torch.linspace(-1, 1, 300)
+    for of_it in (lambda: a @ v, lambda: (a @ a).relu()):
+        found = [torch.compile(of_it)().tolist() for _ in range(2)]
+        assert found[0] == found[1] and places[-2][1] is None and places[-1][1] is not None
+
+
+ONE_OF_MANY = """
+import tidu as torch
+x = torch.linspace(-1, 1, 40_000).reshape(200, 200).requires_grad_()
+
+@torch.compile
+def step():
+    loss = (x @ x).softmax(-1).square().sum()
+    loss.backward()
+    return loss
+
+for _ in range(3):
+    x.grad = None
+    loss = step()
+print(loss.item(), x.grad.double().sum().item())
+"""
+
+
+@pytest.mark.slow
+def test_sixteen_processes_fill_one_folder_at_once(tmp_path):
+    environment = {**os.environ, "TIDU_CACHE_DIR": str(tmp_path)}
+    many = [subprocess.Popen([sys.executable, "-c", ONE_OF_MANY], env=environment, text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            for _ in range(16)]  # fmt: skip
+    outputs = [process.communicate() for process in many]
+    assert [process.returncode for process in many] == [0] * 16, outputs
+    assert len({out for out, _ in outputs}) == 1 and not any(errors for _, errors in outputs)
+    names = [file.name for file in (tmp_path / "code").iterdir()]
+    assert names and not [name for name in names if name.startswith(".new-")]

@@ -65,10 +65,13 @@ _FROM_BYTES = {
         ((np.sin, np.cos), (1 << 18, 0)),
         ((np.arcsin, np.arccos, np.arccosh, np.arctanh, np.arctan2), (1 << 17, 0)),
         ((np.tan,), (1 << 18, 0)),
+        ((np.exp,), (1 << 16, 3 << 16)),
         ((np.exp2, np.expm1, np.tanh, np.arctan), (1 << 17, 1 << 17)),
     )
     for compute in computes
 }
+# The same of primitives whose value is a function of ours that takes a loop or two of NumPy's.
+_SHORT, _SHORT_BYTES = {"pow", "reciprocal"}, 1 << 18
 _SHORT_RULES = {(np.exp, 0), (np.log, 0), (operator.truediv, 0)}  # one product or quotient each
 _SHORT_RULES_FROM = 1 << 16  # elements
 
@@ -96,7 +99,7 @@ def large(prim, *arrays, **params):
     """prim's value on arrays (and numbers); a compiled loop gains most on those of one shape."""
     if prim.eval in _UFUNCS and getattr(arrays[0], "size", PLAIN) < PLAIN:
         return prim.eval(*arrays)
-    if NATIVE and not _is_quick(prim.eval, arrays[0]):
+    if NATIVE and not _is_quick(prim, arrays[0]):
         out = NATIVE.elementwise(prim, arrays, params)
         if out is not None:
             return out
@@ -105,10 +108,14 @@ def large(prim, *arrays, **params):
     return in_pieces(prim.eval, arrays)
 
 
-def _is_quick(compute, x):
+def _is_quick(prim, x):
     """Whether NumPy's own loop takes no longer for an array of this size."""
-    least = _FROM_BYTES.get(compute)
-    return least is not None and x.__class__ is ndarray and x.nbytes < least[x.itemsize == 8]
+    if x.__class__ is not ndarray:
+        return False
+    if prim.name in _SHORT:
+        return x.nbytes < _SHORT_BYTES
+    least = _FROM_BYTES.get(prim.eval)
+    return least is not None and x.nbytes < least[x.itemsize == 8]
 
 
 def large_rule(prim, index, g, saved, params):

@@ -154,8 +154,8 @@ def _ellipsis():
     return ...
 
 
-def _address(letter, then):
-    return partial(library.address, letter, then)
+def _address(*which):
+    return partial(library.address, *which)
 
 
 def _graph(inputs, constants, equations, outputs, orders, count):
@@ -192,7 +192,7 @@ class _Pickler(pickle.Pickler):
         if isinstance(x, Primitive):
             return primitive_at, name_of(x)
         if kind is partial and x.func is library.address and not x.keywords:
-            return _address, (x.args[0], *x.args[1:])
+            return _address, x.args
         if kind is Graph:
             return _graph, (x.inputs, x.constants, x.equations, x.outputs,
                             list(x.orders.items()), x._count)  # fmt: skip

@@ -64,17 +64,14 @@ def available():
     return _symbols() is not None
 
 
-def address(letter, epilogue=False):
+def address(letter, epilogue=False, vector=False):
     """That of the function `sgemm` ("s") or `dgemm` ("d"), loops of our own where those serve;
-    `epilogue`: of those that have one."""
+    `epilogue`: of those that have one. `vector`: of the library's `sgemv` or `dgemv`."""
+    if vector:
+        return _symbols()[f"{letter}gemv"]
     place = _symbols()[f"{letter}gemm"]
     kind = {"s": "f32", "d": "f64"}[letter]
     return blocked.address(kind, place, epilogue) if blocked.serves() else place
-
-
-def _vector_address(letter):
-    """That of the function for a matrix and a vector, `sgemv` or `dgemv`."""
-    return _symbols()[f"{letter}gemv"]
 
 
 def begin(*dtypes):
@@ -389,6 +386,6 @@ def emit(plan, step):
     return Written(
         text, m.module, prod(lead) * across * down, ceil(rows * columns * depth / 32), places,
         numbers, chunk=chunk,
-        imports=((f"{letter}gemv", partial(_vector_address, letter)) if vector else
+        imports=((f"{letter}gemv", partial(address, letter, False, True)) if vector else
                  (f"{letter}gemm" + "_epilogue" * epilogue, partial(address, letter, epilogue)),),
     )  # fmt: skip
