@@ -43,6 +43,7 @@ class _Local(threading.local):
     job = None  # the pass whose hooks are being run
     stage = None  # the level that records the body of a branch or loop: every operation is its
     tracer = None  # what records this thread's random draws, while a function is traced
+    by_rules = False  # whether a backward pass is recorded, whose rules compute in any type
     function_modes = 0  # how many TorchFunctionModes it is in
     wanted = False  # whether the pass that runs was asked for certain inputs only
 

@@ -77,7 +77,9 @@ def run_pass(seeds, *, retain=False, create_graph=False, wanted=None, lift=wrap,
     if STATE.listeners:
         for listener in STATE.listeners:
             listener.pass_begins(job, seeds)
-    if wanted is None and (not create_graph or (LOCAL.grad and not STATE.special)):
+    if LOCAL.tracer is not None:
+        _sweep_recorded(job, seeds)
+    elif wanted is None and (not create_graph or (LOCAL.grad and not STATE.special)):
         _sweep(job, seeds)
     else:
         _sweep_wanted(job, seeds)
@@ -85,6 +87,15 @@ def run_pass(seeds, *, retain=False, create_graph=False, wanted=None, lift=wrap,
         for listener in STATE.listeners:
             listener.pass_ends(job)
     return job
+
+
+def _sweep_recorded(job, seeds):
+    """The same while a function is recorded: its equations are of rules, not of the program."""
+    outer, LOCAL.by_rules = LOCAL.by_rules, not job.create_graph
+    try:
+        _sweep_wanted(job, seeds)
+    finally:
+        LOCAL.by_rules = outer
 
 
 def _sweep_wanted(job, seeds):

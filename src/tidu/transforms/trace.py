@@ -183,7 +183,7 @@ def noted(level, prim, args, params):
     several = outs.__class__ is list
     variables = [level.graph.variable(*spec) for spec in (outs if several else [outs])]
     ins = [level.variable_of(a) for a in args]
-    if KEPT:
+    if KEPT and not LOCAL.by_rules:
         kept.require_moving(prim, ins)
     level.graph.equations.append(Equation(prim, ins, variables, params))
     return variables, several

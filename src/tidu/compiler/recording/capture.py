@@ -428,12 +428,15 @@ class _Run:
         for old in self.olds:
             old.open()
         wanted = {id(o.end): o for o in self.olds if o.end is not None}
+        outer, LOCAL.by_rules = LOCAL.by_rules, True
         try:
             job = self._passed(made, seeds, set(wanted))
         except GraphFreed:
             made.spent = True  # the function went back through its graph itself
             del graph.inputs[count:], graph.equations[forward:]
             return
+        finally:
+            LOCAL.by_rules = outer
         arrived = {key: g for key, (_, g) in job.leaves.items()}
         made.leaves = [wanted[key] for key in arrived]
         made.backward = (count, forward, [self._variable(_handle(g)) for g in arrived.values()])
