@@ -353,6 +353,12 @@ def test_hooks_after_accumulation_do_not_record():
     (w * w).sum().backward()
     (w * w).sum().backward(create_graph=True)
     assert modes == [False, True]
+    for result, error in ((w.detach(), RuntimeError), (5, TypeError)):
+        handle = w.register_post_accumulate_grad_hook(lambda p, result=result: result)
+        said = "should return None" if error is RuntimeError else "expected Variable, but hook"
+        with pytest.raises(error, match=said):
+            (w * w).sum().backward()
+        handle.remove()
 
 
 def test_gradients_that_a_pass_does_not_ask_for_are_not_waited_for():

@@ -225,7 +225,11 @@ def hooked(job, hooks, g):
 
 def _run_after(leaf, hooks):
     for hook in list(hooks.values()):
-        if hook(leaf) is not None:
+        result = hook(leaf)
+        if result is not None and result is not leaf:  # which `p.add_(...)` gives
+            if not isinstance(result, TensorBase):
+                kind = type(result).__name__
+                raise TypeError(f"expected Variable, but hook returned '{kind}'")
             raise RuntimeError(
                 hinted(
                     "Tensor post accumulate grad hooks should return None.",

@@ -10,7 +10,7 @@ __all__ = ["require_moving"]
 # Primitives that compare with, copy or move what is there, or that PyTorch has for these types.
 _MOVING = frozenset(
     "abs alias all any barrier cat clone complex conj copy copy_slices detach "
-    "diagonal_backward eq imag index index_put isnan ne real roll slice_backward to_copy "
+    "diagonal_backward eq flip imag index index_put isnan ne real roll slice_backward to_copy "
     "where zeros_like".split()
 )
 _KERNELS = {  # where PyTorch's name of the kernel is not NAME_cpu
@@ -57,7 +57,7 @@ def _has_kernel(name, kind, kinds, ranks):
     """Whether PyTorch computes in this type: sums of complex numbers, products of elements (not by
     a number) and of matrices."""
     if kind.name == "complex32":
-        return name in ("add", "sub", "rsub", "mul", "neg")
+        return name in ("add", "sub", "rsub", "mul", "neg", "sign")
     if name in ("isfinite", "isinf"):
         return kind.name == "float8_e5m2"  # which has infinities
     if name == "mul":
