@@ -163,7 +163,7 @@ class Compiled:
         program, found = self.forward, []
         for given, place, apart in self.grads:
             ref = program.outputs[place] if apart and place is not None else None
-            if ref is not None and getattr(ref, "buffer", None) in program.fresh:
+            if ref is not None and program.whole(ref) and ref.buffer in program.fresh:
                 k = program.fresh.index(ref.buffer)
                 if program.made_new[k] == (ref.shape, ref.dtype):
                     found.append((k, given))

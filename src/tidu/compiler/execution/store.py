@@ -11,7 +11,6 @@ import contextlib
 import io
 import os
 import pickle
-import platform
 import sys
 from functools import cache, partial
 from importlib.util import find_spec
@@ -27,6 +26,7 @@ from ..loops import library
 from ..loops.layout import Ref
 from ..machine import cache as files
 from ..machine import native
+from ..machine.sources import stamp
 from .encoding import Unknown, encoded, name_of, primitive_at
 from .executable import Code, Epilogue, Executable, Operation
 
@@ -34,8 +34,6 @@ __all__ = ["find"]
 
 _FORMAT = 1
 _LARGEST = 1 << 22  # bytes of an executable that is kept
-_FOLDERS = ("base", "compiler", "core", "primitives", "program", "transforms")
-
 
 _UNREADABLE = (pickle.UnpicklingError, Unknown, AttributeError, EOFError, LookupError, TypeError,
                ValueError)  # fmt: skip
@@ -83,7 +81,7 @@ def find(source):
     try:
         text, arrays = encoded(source)
         stamp = _library()
-    except (Unknown, OSError):  # or its files are no files: a library in an archive
+    except Unknown:
         return None
     threads, default, vectors = THREADS.count, repr(DEFAULT.numpy), native.HOST.vector_bytes
     return Place(files.key_of("executable", stamp, _switches(), threads, default, vectors,
@@ -100,21 +98,11 @@ def _switches():
 
 @cache
 def _library():
-    """This library's files, and the other libraries that planning asks."""
-    stamps = [_FORMAT, sys.version, np.__version__, platform.machine()]
-    blas = find_spec("scipy_openblas64")
-    stamps.append(blas and blas.origin)
-    root = os.path.dirname(sys.modules[__name__.partition(".")[0]].__file__)
-    waiting = [os.path.join(root, name) for name in _FOLDERS]
-    while waiting:
-        with os.scandir(waiting.pop()) as entries:
-            for entry in sorted(entries, key=lambda e: e.name):
-                if entry.name.endswith(".py"):
-                    status = entry.stat()
-                    stamps.append((entry.path, status.st_size, status.st_mtime_ns))
-                elif entry.is_dir() and entry.name != "__pycache__":
-                    waiting.append(entry.path)
-    return repr(stamps)
+    """This library's files, and the other library that planning asks."""
+    blas, found = find_spec("scipy_openblas64"), stamp()
+    if found is None:
+        raise Unknown("files")
+    return repr((_FORMAT, blas and blas.origin, found))
 
 
 def _planners():

@@ -82,18 +82,21 @@ def _roll(x, *, shifts, axes):
 def _weights_apart(prim, weight, own_parts):
     """A recurrent layer's gradient with the weight's and bias's, inputs `weight` and after, by
     equations of their own: NumPy's threads would wake for them. `own_parts`: the cotangent of the
-    states' part of the sums, for some gates each, of that of the gates and what each step kept."""
+    states' part of the sums, for some gates each, of that of the gates and what each step kept;
+    None where a cotangent of what was kept, which second derivatives have, comes to it besides."""
 
     def define(*values, given, needs, shapes, words):
         call = dict(given=given, shapes=shapes, words=words)
-        if not any(needs[weight:]):
+        kept = prim.of.kept_outputs
+        cotangents, *_, outs = placed(values, given, shapes)
+        parts = own_parts(cotangents[kept[-1]])
+        if parts is None or not any(needs[weight:]):
             return prim(*values, needs=needs, **call)
         asked = (True, *needs[1:weight], *(False,) * (len(needs) - weight))
         found = prim(*values, needs=asked, **call)
         into, *firsts = found if found.__class__ is tuple else (found,)
-        *_, outs = placed(values, given, shapes)
-        states, *_, acts = [outs[k] for k in prim.of.kept_outputs]
-        parts = [contraction.rows(part) for part in own_parts(into, acts)]
+        states, *_, acts = [outs[k] for k in kept]
+        parts = [contraction.rows(part) for part in parts(into, acts)]
         found = [into] * needs[0] + firsts
         if needs[weight]:
             before = contraction.rows(slice_(states, index=(slice(0, -1),)))
@@ -113,8 +116,16 @@ def _in_one(parts):
     return concatenate(*parts, axis=0) if len(parts) > 1 else parts[0]
 
 
-def _gru_parts(into, acts):
-    """Of the GRU's states' part: new is scaled by reset."""
+def _lstm_parts(_):
+    return lambda into, acts: (into,)
+
+
+def _gru_parts(of_acts):
+    """New is scaled by reset, and kept what is scaled."""
+    return _scaled_by_reset if of_acts is None else None
+
+
+def _scaled_by_reset(into, acts):
     size = shape_of(into)[2] // 3
     part = lambda x, start, end: slice_(x, index=(..., slice(start * size, end * size)))
     return part(into, 0, 2), part(into, 2, 3) * part(acts, 0, 1)
@@ -135,7 +146,7 @@ DEFINITIONS = {
     },
     contraction.matmul: _matmul,
     normalize: normalized,
-    recurrent.lstm_backward: _weights_apart(recurrent.lstm_backward, 3, lambda into, acts: (into,)),
+    recurrent.lstm_backward: _weights_apart(recurrent.lstm_backward, 3, _lstm_parts),
     recurrent.gru_backward: _weights_apart(recurrent.gru_backward, 2, _gru_parts),
 }
 

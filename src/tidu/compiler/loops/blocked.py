@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from ..machine import native
 from ..machine.code import BYTES, Code, Value
+from ..machine.sources import Text
 from .convolution_code import multiply_add
 from .pointwise import lanes_below
 from .reductions import loop
@@ -44,24 +45,25 @@ def address(kind, library, epilogue=False):
 @lru_cache
 def _addresses(kind, library):
     """(without, with the arguments `AFTER`): one function, in which `after` may be null."""
-    text, names = _text(kind)
-    _text.cache_clear()  # it is long
     _BEGUN.add(kind)
-    return native.load(text, names, [(_LIBRARY, library)])
+    names = [_name(kind), f"{_name(kind)}_epilogue"]
+    return native.load(_text(kind), names, [(_LIBRARY, library)])
 
 
-@lru_cache
+def _name(kind):
+    return f"tidu_{kind}_product"
+
+
 def _text(kind):
-    writer = _Product(kind)
-    text = "\n".join([*writer.m.module, writer.text, writer.plain])
-    return text, [writer.name, f"{writer.name}_epilogue"]
+    decided = native.HOST.vector_bytes, ROWS, VECTORS, DEPTH, LARGEST, FEW
+    return Text(lambda: _Product(kind).whole, "product", kind, *decided)
 
 
 def begin(kind):
     """Have the loops compiled, see `native.begin`."""
     if kind not in _BEGUN:
         _BEGUN.add(kind)
-        native.begin(_text(kind)[0])
+        native.begin(_text(kind))
 
 
 _BEGUN: set = set()
@@ -70,7 +72,7 @@ _BEGUN: set = set()
 @lru_cache
 def at_hand(kind):
     """Whether the loops need not be compiled: the cache has them, or they are loaded."""
-    return kind in _BEGUN or native.is_kept(_text(kind)[0])
+    return kind in _BEGUN or native.is_kept(_text(kind))
 
 
 _LIBRARY = "library_product"
@@ -80,7 +82,7 @@ class _Product:
     """The state of writing it."""
 
     def __init__(self, kind):
-        self.kind, self.name = kind, f"tidu_{kind}_product"
+        self.kind, self.name = kind, _name(kind)
         m = self.m = Code(lanes=native.HOST.vector_bytes // BYTES[kind])
         self.lanes, self.zero = m.lanes, m.constant("i64", 0, 1)
         given = {name: Value(m, k, 1, f"%{name}") for name, k in (
@@ -103,10 +105,10 @@ class _Product:
                     lambda: loop(m, self.zero, panels, lambda j: self._panel(j * self.wide)),
                     lambda: self._by_library(library))  # fmt: skip
         m.line("ret void")
-        self.text = m.text(f"define void @{self.name}_epilogue({arguments})")
+        text = m.text(f"define void @{self.name}_epilogue({arguments})")
         none = ", ".join([*map(str, library), "ptr null", "ptr null", "i64 0", "i64 0"])
-        self.plain = "\n".join([
-            f"define void @{self.name}({', '.join(map(str, library))}) {{",
+        self.whole = "\n".join([
+            *m.module, text, f"define void @{self.name}({', '.join(map(str, library))}) {{",
             f"  call void @{self.name}_epilogue({none})", "  ret void", "}",
         ])  # fmt: skip
 

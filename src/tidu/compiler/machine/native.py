@@ -17,6 +17,7 @@ from ...base.lazy import lazy_module
 from ...base.process.memory import leave_code, return_free
 from ...core.blocks import THREADS
 from . import cache, pieces, symbols, workers
+from .sources import Text
 
 __all__ = ["HOST", "available", "begin", "compiler", "is_kept", "keep", "kept", "key_of", "link",
            "load", "make_room", "together"]  # fmt: skip
@@ -98,7 +99,8 @@ def available():
 
 
 def load(text, names, imported=(), plain=False, key=None):
-    """The addresses of functions in a module of LLVM text, compiled unless the cache has it.
+    """The addresses of functions in a module of LLVM text (or of a `Text`), compiled unless the
+    cache has it.
 
     `imported`: (name, address) of what the text declares and this process has made itself. `plain`:
     it is compiled in a quarter of the time, to code that keeps little in registers. `key`: its
@@ -106,7 +108,7 @@ def load(text, names, imported=(), plain=False, key=None):
     """
     objects, made = _objects(text, plain, key or key_of(text, plain))
     found = link(objects, names, imported)
-    _give_back(made, len(text) > _LARGE)
+    _give_back(made, made if text.__class__ is Text else len(text) > _LARGE)
     return found
 
 
@@ -141,7 +143,7 @@ def begin(text, plain=False):
     if THREADS.count > 1 and key not in _BEGUN:
         found = cache.read(key)
         with suppress(MemoryError):  # who loads it will hear of that
-            _BEGUN[key] = found or _tasks(text, plain)
+            _BEGUN[key] = found or _tasks(_written(text), plain)
             workers.begin(() if found else _BEGUN[key])
     return key
 
@@ -159,7 +161,7 @@ def _objects(text, plain, key):
         return _divided(found), False
     tasks = found
     if tasks is None:
-        tasks = _tasks(text, plain)
+        tasks = _tasks(_written(text), plain)
         workers.begin(tasks[1:])
     objects = workers.finish(tasks)
     cache.write(key, _joined(objects))
@@ -206,7 +208,11 @@ def is_kept(text):
 
 def key_of(text, plain=False):
     """The name that the cache has for the code of a text."""
-    return cache.key_of(text, compiler(), plain)
+    return cache.key_of(text.named() if text.__class__ is Text else text, compiler(), plain)
+
+
+def _written(text):
+    return text.write() if text.__class__ is Text else text
 
 
 _LOADED = []

@@ -400,9 +400,11 @@ class _Run:
             made.gradients.append((old, None))
             return
         made.gradients.append((old, len(outputs)))
-        alike = tuple(shape_of(now)) == old.value.shape
+        alike, variable = tuple(shape_of(now)) == old.value.shape, self._variable(now)
         order = old.order if alike else None  # it lies as its tensor does
-        outputs.append((self._variable(now), root_of(now)[0], order))
+        if alike and order is None and not self.tracer.layouts.of(variable).flags.c_contiguous:
+            order = tuple(range(len(variable.shape)))
+        outputs.append((variable, root_of(now)[0], order))
 
     def _backward(self, made, values):
         """The cotangents of what was given and reached, from those of the results."""

@@ -16,6 +16,7 @@ from ...base.size import common_order, view_strides
 from ...primitives import arithmetic, base, indexing, structural
 from ...program.ir import Variable
 from ...transforms.control import Control
+from ...transforms.draws import random_draw
 
 __all__ = ["Layouts", "order_of"]
 
@@ -175,6 +176,8 @@ def _keeps_order(prim, params):
         return params.get("order", "K") == "K"
     if prim in (structural.flip, base.cast, base.conj):
         return True
+    if prim is random_draw:  # of an array of probabilities or means
+        return False
     return prim.kind == "elementwise" and prim is not base.broadcast_to
 
 
