@@ -1,6 +1,7 @@
 """The cache of machine code, the pool of threads, forks, and the command that shows the code."""
 
 import cProfile
+import ctypes
 import os
 import pstats
 import subprocess
@@ -14,7 +15,8 @@ import pytest
 
 import tidu as torch
 from tidu.compiler import eager
-from tidu.compiler.machine import cache, pool
+from tidu.compiler.machine import cache, native, pool
+from tidu.compiler.machine.sources import Text
 from tidu.core.native import NATIVE
 
 pytestmark = pytest.mark.slow
@@ -243,3 +245,20 @@ def test_perf_knows_generated_functions(tmp_path):
     at, size = found["tidu:step0_mul_exp_sum"]
     assert size > 0 and all(other[0] >= at + size or other[0] < at
                             for name, other in found.items() if "step0" not in name)  # fmt: skip
+
+
+def test_a_text_that_the_library_decides_is_written_when_nothing_is_kept(folder):
+    written = []
+
+    def write():
+        written.append(True)
+        return "define i64 @seven() {\n  ret i64 7\n}\n"
+
+    def load(*decided):
+        (address,) = native.load(Text(write, *decided), ["seven"])
+        return ctypes.CFUNCTYPE(ctypes.c_int64)(address)()
+
+    assert load("seven", 1) == 7 and len(written) == 1
+    assert load("seven", 1) == 7 and len(written) == 1
+    assert load("seven", 2) == 7 and len(written) == 2
+    assert native.is_kept(Text(write, "seven", 1)) and not native.is_kept(Text(write, "eight"))

@@ -121,3 +121,26 @@ def test_outputs_are_the_callers_own(kind):
     outputs.data.zero_()
     for a, b in zip(wanted, torch.autograd.grad(outputs, everything, g), strict=True):
         assert torch.allclose(a, b, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("case", CASES)
+def test_a_gradient_that_is_differentiated(case, batch_first):
+    layer, x = layer_of(*case)
+    layer.batch_first = batch_first
+
+    def penalty():
+        layer.zero_grad()
+        x.grad = None
+        (first,) = torch.autograd.grad(layer(x)[0].sin().sum(), [x], create_graph=True)
+        first.square().sum().backward()
+
+    penalty()
+    expected = [p.grad.clone() for p in (*layer.parameters(), x)]
+    compiled = torch.compile(penalty, fullgraph=True)
+    for _ in range(3):
+        compiled()
+        for wanted, p in zip(expected, (*layer.parameters(), x), strict=True):
+            scale = wanted.abs().max().item()
+            bound = 1e-12 if wanted.dtype is torch.float64 else 2e-5
+            assert (p.grad - wanted).abs().max() <= bound * max(scale, 1e-3)

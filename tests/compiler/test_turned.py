@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import as_strided
 
+import tidu as torch
 from tidu.base.size import view_strides
+from tidu.compiler.machine import native
 from tidu.primitives import arithmetic, define
 
 
@@ -74,3 +76,42 @@ def test_the_type_of_a_result_is_computed_once_for_each_kind_of_operands(monkeyp
     with pytest.raises(ValueError, match="broadcast"):
         define.shape_elementwise(arithmetic.mul, (small, np.ones(4)), {})
     define._type_of.cache_clear()
+
+
+@pytest.mark.skipif(not native.available(), reason="needs llvmlite")
+@pytest.mark.parametrize("function", [
+    lambda x, w: (x.transpose(0, 1) @ w).transpose(0, 1).sin(), lambda x, w: x.mT.exp().mT @ w,
+    lambda x, w: (x.permute(1, 2, 0).tanh() * 2).permute(2, 0, 1),
+])  # fmt: skip
+def test_gradients_lie_as_eager_ones_and_take_memory_that_lies_so(function):
+    """Between the calls others put gradients there, which lie in order."""
+    torch.manual_seed(0)
+    x, w = torch.randn(2, 3, 4, dtype=torch.float64).requires_grad_(), torch.randn(4, 4).double()
+
+    def step():
+        x.grad = None
+        function(x, w).square().sum().backward()
+
+    step()
+    expected, compiled = x.grad.clone(), torch.compile(step, fullgraph=True)
+    for made in (step, compiled, compiled, step, compiled, compiled):
+        x.grad = torch.zeros(2, 3, 4, dtype=torch.float64)
+        made()
+        assert torch.allclose(x.grad, expected, rtol=1e-12, atol=1e-14)
+        assert x.grad.stride() == expected.stride()
+
+
+@pytest.mark.skipif(not native.available(), reason="needs llvmlite")
+@pytest.mark.parametrize("draw", [
+    lambda v: torch.bernoulli(v.sigmoid()), lambda v: torch.normal(v, 1.0), torch.poisson,
+    lambda v: v + torch.bernoulli(torch.full_like(v, 0.5)), torch.rand_like,
+    lambda v: torch.nn.functional.dropout(v, 0.5),
+])  # fmt: skip
+def test_draws_lie_as_eager_ones(draw):
+    v = torch.arange(20.0, dtype=torch.float64).reshape(5, 4).mT
+    torch.manual_seed(3)
+    expected, compiled = draw(v), torch.compile(draw, fullgraph=True)
+    for _ in range(2):
+        torch.manual_seed(3)
+        found = compiled(v)
+        assert torch.equal(found, expected) and found.stride() == expected.stride()

@@ -171,11 +171,7 @@ class Quick:
             if not isinstance(which, (int, TensorBase)):
                 raise _Unsupported
             ref = None if place is None else program.outputs[place]
-            if (
-                not apart
-                or getattr(ref, "buffer", None) not in program.held
-                or not program.whole(ref)
-            ):
+            if not apart or getattr(ref, "buffer", None) not in program.held:
                 self.other_grads.append((given, place, apart))
                 continue
             block.gradient(which, table + 8 * ref.buffer, ref.shape, ref.dtype)

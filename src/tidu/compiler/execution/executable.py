@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 
 from ..machine import native, pool
 
-__all__ = ["Code", "Epilogue", "Executable", "Operation"]
+__all__ = ["Code", "Epilogue", "Executable", "Operation", "whole"]
+
+
+def whole(ref, buffers):
+    """Whether an output is all of its buffer, in order."""
+    if not hasattr(ref, "buffer") or ref.offset or not ref.dense:
+        return False
+    return ref.size == buffers[ref.buffer][0]
 
 
 @dataclass(eq=False, repr=False)
@@ -105,10 +112,7 @@ class Executable:
         self.order = [slot for slot, _ in self.given] + self.fresh
 
     def whole(self, ref):
-        """Whether an output is all of its buffer, in order."""
-        if not hasattr(ref, "buffer") or ref.offset or not ref.dense:
-            return False
-        return ref.size == self.buffers[ref.buffer][0]
+        return whole(ref, self.buffers)
 
     def own_slot(self, i):
         """The slot of output i where it is all of what the program makes anew; None otherwise."""

@@ -13,7 +13,7 @@ from ..graphs.schedule import plan
 from ..graphs.steps import Call, Convolution, Fused, Product, WithEpilogue, reads_of
 from ..loops import convolution_epilogues
 from ..loops.stops import Stop
-from .executable import Epilogue, Executable, Operation
+from .executable import Epilogue, Executable, Operation, whole
 from .segments import Segment, written_by
 
 __all__ = ["ALIGN", "Planning", "Source"]
@@ -84,12 +84,13 @@ class Planning:
         fixed = {s for s, _ in given} | set(constants) | call_made
         fresh = sorted(returned - fixed)
         called = {plan.refs[v].buffer for step in operations for v in reads_of(step)}
-        again = {outputs[i].buffer for i in source.again if hasattr(outputs[i], "buffer")}
+        buffers = [(count, dtype) for _, count, dtype in plan.buffers]
+        again = {outputs[i].buffer for i in source.again if whole(outputs[i], buffers)}
         held = again & set(fresh) - called
         scratch = [i for i in range(len(slot)) if i not in fixed and i not in returned]
         offsets, size = self._arranged(scratch)
         made = Executable(
-            source.varying, [(count, dtype) for _, count, dtype in plan.buffers], given, outputs,
+            source.varying, buffers, given, outputs,
             fresh, [], held, [s for s in fresh if s not in held], called, call_made,
             {*fixed, *fresh}, offsets, size, constants, bool(operations),
             any(isinstance(step, Stop) for step in plan.steps),

@@ -377,8 +377,11 @@ class _Run:
         return "output", self._output(value, base, outputs)
 
     def _output(self, handle, base, outputs):
-        memory = memory_of(base)
-        outputs.append((self._variable(handle), base, None if memory is None else order_of(memory)))
+        memory, variable = memory_of(base), self._variable(handle)
+        order = None if memory is None else order_of(memory)
+        if handle is base and order is None and self.tracer.layouts.moved_into_order(variable):
+            order = tuple(range(len(variable.shape)))
+        outputs.append((variable, base, order))
         return len(outputs) - 1
 
     def _told(self, steps, outputs):
@@ -402,7 +405,9 @@ class _Run:
         made.gradients.append((old, len(outputs)))
         alike, variable = tuple(shape_of(now)) == old.value.shape, self._variable(now)
         order = old.order if alike else None  # it lies as its tensor does
-        if alike and order is None and not self.tracer.layouts.of(variable).flags.c_contiguous:
+        layouts = self.tracer.layouts
+        turned = not layouts.of(variable).flags.c_contiguous or layouts.moved_into_order(variable)
+        if alike and order is None and turned:
             order = tuple(range(len(variable.shape)))
         outputs.append((variable, root_of(now)[0], order))
 

@@ -27,6 +27,7 @@ class Layouts:
 
     def __init__(self, graph):
         self.graph, self.count, self.turned = graph, 0, {}
+        self.seen_from = {}  # of views: what they look into
 
     def put(self, variable, array):
         """A variable that lies as an array does: an input, or what is written there."""
@@ -47,6 +48,18 @@ class Layouts:
             self._follow(e)
         self.count = len(equations)
 
+    def moved_into_order(self, variable):
+        """Whether it lies in order only as a view of what does not, which compiled code may have in
+        another order."""
+        if not self.of(variable).flags.c_contiguous:
+            return False
+        v = variable
+        while v in self.seen_from:
+            v = self.seen_from[v]
+            if v in self.turned:
+                return True
+        return False
+
     def blank(self, v):
         found = self.turned.get(v)
         return _dense(v.shape) if found is None else found
@@ -65,6 +78,8 @@ class Layouts:
             return
         if any(0 in v.shape for v in (*ins, *e.outs)):
             return
+        if e.prim.is_view:
+            self.seen_from.update(dict.fromkeys(e.outs, ins[0]))
         made = self._made(e, ins)
         for v, blank in zip(e.outs, made, strict=False):
             self._note(v, blank)
