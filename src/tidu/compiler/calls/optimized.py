@@ -233,14 +233,15 @@ class Optimized:
             return lambda: self._otherwise(key, found, args, kwargs)
         RUNNING.append(get_ident())
         found = version = None
+        first_step = False
         try:
             dynamic = is_dynamic(self.dynamic, tensors)
             varying = dynamic or limits.varies(self.versions, key)
             if dynamic and not limits.known(self.versions, key):
                 learn(self.function, args, kwargs, tensors, _reached)
             reach = _reached(self.function, args, kwargs)
-            asked = answers or self.fullgraph or self.trials.get(key)
-            if not asked and starts(self.function, reach):
+            first_step = not (answers or self.trials.get(key)) and starts(self.function, reach)
+            if first_step and not self.fullgraph:  # where it may break at nothing else
                 return lambda: self._tried(key, args, kwargs)
             try:
                 captured, answers, open_ = self._recorded(key, args, kwargs, reach, answers)
@@ -266,7 +267,7 @@ class Optimized:
         finally:
             RUNNING.pop()
         if found is not None:
-            return lambda: self._broken(key, found, args, kwargs)
+            return lambda: self._broken(key, found, args, kwargs, first_step)
         _COUNTS["captured"] += 1
         for watch in WATCHERS:
             watch(self.telling.name, captured, version.compiled)
@@ -311,8 +312,8 @@ class Optimized:
 
     # --- what can't be recorded --------------------------------------------------------------
 
-    def _broken(self, key, error, args, kwargs):
-        if isinstance(error, Surroundings) and not self.fullgraph:
+    def _broken(self, key, error, args, kwargs, first_step):
+        if isinstance(error, Surroundings) and (first_step or not self.fullgraph):
             if self.trials.get(key, 0) < limits.TRIALS - 1:
                 return self._tried(key, args, kwargs)
         return self._otherwise(key, error, args, kwargs)
