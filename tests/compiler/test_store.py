@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,6 @@ from tidu.compiler.execution import encoding, store
 from tidu.compiler.execution.executable import Code
 from tidu.compiler.execution.planning import Planning
 from tidu.compiler.graphs import recomputation
-from tidu.compiler.graphs.schedule import Plan
 from tidu.compiler.machine import cache
 
 HERE = Path(__file__).parent
@@ -213,13 +213,17 @@ def test_bodies_are_kept(folder, places):
     assert found[0] == found[1] == step(x).tolist() and None in kept and kept[-1] is not None
 
 
-def test_what_planning_needed_is_dropped(folder):
-    gc.collect()
-    before = {id(t): t for t in gc.get_objects() if isinstance(t, (Plan, Planning))}
+def test_what_planning_needed_is_dropped(folder, monkeypatch):
+    made, begin = [], Planning.__init__
+
+    def noted(self, *args):
+        begin(self, *args)
+        made.extend(map(weakref.ref, (self, self.plan)))
+
+    monkeypatch.setattr(Planning, "__init__", noted)
     compiled(scale=7.0)
     gc.collect()
-    made = [t for t in gc.get_objects() if isinstance(t, (Plan, Planning)) and id(t) not in before]
-    assert not made
+    assert made and not any(thing() for thing in made)
 
 
 def test_digest_names_every_array(folder, places):

@@ -1,5 +1,7 @@
 """What floats of 8 bits are good for: the same calls work and are refused as in PyTorch."""
 
+import warnings
+
 import pytest
 import torch
 
@@ -76,3 +78,28 @@ def test_what_is_refused(kind):
         infinite = kind == "float8_e5m2" and call in ("x.isfinite()", "x.isinf()")
         assert infinite != ("not implemented for 'Float8" in theirs), call
         assert outcome(tidu, kind, call) == theirs, call
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "complex32"])
+def test_flips_that_move_neighbours_are_refused(kind):
+    def outcomes(library):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch's, of ComplexHalf
+            wide = library.complex64 if kind == "complex32" else library.float32
+            x = library.arange(12.0).reshape(3, 4).to(wide).to(getattr(library, kind))
+            tensors = [x, x[0], x[:, 0], x[0, :1], x.t(), x[:1], x[:, :1].contiguous(),
+                       x.reshape(3, 2, 2)]  # fmt: skip
+            return [
+                _flipped(t, dims, wide)
+                for t in tensors
+                for dims in [(d,) for d in range(t.ndim)] + [tuple(range(t.ndim))]
+            ]
+
+    assert outcomes(tidu) == outcomes(torch)
+
+
+def _flipped(x, dims, wide):
+    try:
+        return x.flip(dims).to(wide).tolist()
+    except NotImplementedError as error:
+        return str(error).partition("\n")[0]

@@ -1,8 +1,11 @@
 """torch.flip, roll, rot90 ...: axes read backwards or from another start."""
 
+from numpy import ndarray
+
+from ..base.dtypes import KEPT, refuse_kept
 from ..base.errors import hinted
 from ..base.size import normalize_axes, normalize_axis, sizes_from
-from ..core.handle import shape_of
+from ..core.handle import element_type, shape_of
 from ..core.retries import worded
 from ..primitives import structural as s
 from .convert import composite, in_order, named, ndim_of
@@ -18,7 +21,17 @@ def flip(input, *dims, **words):
         raise TypeError('flip() missing 1 required positional arguments: "dims"')
     dims = tuple(sizes_from(dims))
     axes = normalize_axes(dims, ndim_of(input))
+    if KEPT and element_type(input) in KEPT and _innermost(input) in axes:
+        refuse_kept(element_type(input), "flip_cpu")
     return named(s.flip(input, axes=axes), "FlipBackward0", dims=dims)
+
+
+def _innermost(input):
+    """The axis along which neighbours in memory lie; None for a single element."""
+    sizes, array = shape_of(input), input._value
+    strides = array.strides if isinstance(array, ndarray) else range(len(sizes))[::-1]
+    long = [axis for axis, size in enumerate(sizes) if size > 1]
+    return min(long, key=strides.__getitem__, default=None)
 
 
 @worded
