@@ -2,11 +2,13 @@
 
 The programs are those that compiled code is compared with (`tests/compiler/random_programs.py`);
 here their modules are loaded a second time, with PyTorch under the name of tidu.
-`python tests/reference/test_random_programs_reference.py START COUNT` runs many.
+`python tests/reference/test_random_programs_reference.py START COUNT [KIND]` runs many.
 """
 
 import importlib
 import os
+import signal
+import subprocess
 import sys
 import time
 import types
@@ -120,7 +122,7 @@ def examine(seed):
 
 # Not "training": optimizers divide by gradients that are nothing but rounding, such as those of a
 # bias before a normalisation, and steps of all optimizers are compared elsewhere.
-@pytest.mark.parametrize("kind", sorted({*OURS.KINDS} - {"training"}))
+@pytest.mark.parametrize("kind", sorted({*OURS.KINDS} - {"training", "networks"}))
 def test_programs_give_what_pytorch_gives(kind, monkeypatch):
     monkeypatch.setattr(torch, "cond", cond)
     for seed in range(START, START + COUNT):
@@ -128,15 +130,35 @@ def test_programs_give_what_pytorch_gives(kind, monkeypatch):
             assert examine(seed) is None, seed
 
 
-def main(start, count):
+def test_networks_give_what_pytorch_gives():
+    """In a process of their own: in one of some sixty, PyTorch's backward pass itself crashes (a
+    batch of one and convolutions of two kinds). Those run here alone."""
+    start, end = START, START + COUNT
+    while start < end:
+        done = subprocess.run([sys.executable, __file__, str(start), str(end - start), "networks"],
+                              capture_output=True, text=True)  # fmt: skip
+        assert "]" not in done.stdout, done.stdout
+        if done.returncode == 0:
+            return
+        assert done.returncode == -signal.SIGSEGV, done.stderr[-3000:]
+        seed = int(done.stdout.split()[-1])
+        assert not isinstance(outcome(OURS, seed)[0], Exception), seed
+        start = seed + 1
+
+
+def main(start, count, only=None):
     torch.cond, bad = cond, 0
     for seed in range(start, start + count):
         kind = OURS.KINDS[seed % len(OURS.KINDS)]
+        if only is not None and kind != only:
+            continue
+        if only is not None:
+            print("at", seed, flush=True)
         found = None if kind == "training" else examine(seed)
         bad += found is not None
-        if found is not None or seed % 500 == 499:
+        if found is not None or only is None and seed % 500 == 499:
             print(f"seed {seed} ({kind}): {found}  [{bad} differ]", flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])
