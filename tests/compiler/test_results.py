@@ -79,6 +79,13 @@ def _strided(x):
     return y, y.as_strided((2, 2), (1, 2)), y.unfold(1, 2, 1)
 
 
+def _parts_of_other_types(x):
+    whole = x.bfloat16() * 1.5
+    left, right = whole.split([1, 2], 1)
+    first, second = (x * 1j).unbind(1)[:2]
+    return left, right, whole.mT.unbind(1)[0], first, second
+
+
 def _constant_and_part(x):
     z = torch.arange(4.0)
     return z, z[1:], x + 1, z.view(2, 2)
@@ -86,7 +93,7 @@ def _constant_and_part(x):
 
 @pytest.mark.parametrize("function", [
     _sum_and_views, _complex_and_parts, _copied_parts, _part_alone, _of_an_expanded_constant,
-    _strided, _constant_and_part,
+    _strided, _constant_and_part, _parts_of_other_types,
 ])  # fmt: skip
 def test_views_among_results_share_memory(function):
     def results(run):

@@ -1,9 +1,9 @@
 """Joins, parts and embeddings as strides on one buffer, where NumPy would make a step of each.
 
 `moved(made, e, own, copy)` places such an equation in a plan, or says that it cannot: the parts of
-`split` and `unbind` are views; what `cat` joins is copied side by side; the gradient of a slice is
-zeros with the slice copied in; a write through a view is a copy of the base, then of the part into
-it. `own` and `copy` are the schedule's.
+`split` and `unbind` are views, of any type; what `cat` joins is copied side by side; the gradient
+of a slice is zeros with the slice copied in; a write through a view is a copy of the base, then of
+the part into it. `own` and `copy` are the schedule's.
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ def moved(made, e, own, copy):
     types = {v.element_type for v in (*e.ins, *e.outs) if isinstance(v, Variable)}
     if place is None or len(types) != 1 or not all(isinstance(i, Variable) for i in e.ins):
         return False
-    if kind_of(types.pop()) is None:
+    if e.prim not in PARTS and kind_of(types.pop()) is None:
         return False
     if e.prim is views.view_scatter and _written(e) is None:
         return False

@@ -143,10 +143,10 @@ def _place(made, e):
     out = e.outs[0]
     if len(ins) == 1 and e.prim in VIEWS and out.element_type == ins[0].element_type:
         return _viewed(made, e, ins[0])
-    if any(kind_of(v.element_type) is None for v in (*ins, *e.outs)):
-        return _call(made, e)
     if moved(made, e, _own, _copy_step):
         return None
+    if any(kind_of(v.element_type) is None for v in (*ins, *e.outs)):
+        return _call(made, e)
     if lowers(e):
         return _elementwise(made, e, ins, out.shape)
     if e.prim in REDUCTIONS and out.element_type == ins[0].element_type:
