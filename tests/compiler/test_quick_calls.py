@@ -126,7 +126,7 @@ def test_training(name, how, general):
 
 @pytest.mark.parametrize("how", ["training", "inference", "in a module"])
 def test_channels_last(how, general):
-    """Memory dense in another order than C's takes the short way, and only where it is as it was."""
+    """Memory that is dense in another order takes the short way, and only where it is as it was."""
     last = torch.channels_last
     torch.manual_seed(0)
 
