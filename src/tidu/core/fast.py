@@ -115,16 +115,14 @@ def binary(prim, slow, numbers=True, two=None):
     """f(x, y) for an elementwise primitive of two inputs, a tensor and a tensor or number.
     `two`: the function of two tensors, where that is another operation."""
     compute, slow = prim.eval, worded(slow)
-    uses_x, uses_y = prim.uses
-    from_f32, from_f64 = loop_from(prim)
+    (uses_x, uses_y), (from_f32, from_f64) = prim.uses, loop_from(prim)
     x_for_x, y_for_x, out_for_x = 0 in uses_x, 1 in uses_x, OUT in uses_x
     x_for_y, y_for_y, out_for_y = 0 in uses_y, 1 in uses_y, OUT in uses_y
 
     def fast(input, other, *, out=None):
         x, y = input, other
         try:
-            xv = x._value
-            dtype = xv.dtype
+            dtype = (xv := x._value).dtype
         except AttributeError:
             dtype = _UNKNOWN
         if (dtype is not F32 and dtype is not F64) or out is not None or STATE.listeners:
