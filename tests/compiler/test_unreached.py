@@ -95,7 +95,7 @@ def test_unused_parameters_stand_still():
 def test_a_leaf_that_is_not_reached_is_told():
     a, b = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
     first, _ = torch.compile(lambda a, b: (a * 2, b * 3))(a, b)
-    with pytest.raises(RuntimeError, match="not to have been used in the graph|not have been used"):
+    with pytest.raises(RuntimeError, match="used in the graph"):
         torch.autograd.grad(first.sum(), [a, b], retain_graph=True)
     assert torch.autograd.grad(first.sum(), [a, b], allow_unused=True)[1] is None
 
