@@ -1,5 +1,6 @@
-"""Tensor: the class users see. Its parts: what a tensor is (here), and its methods
-(`tensor_methods.py`), which are the functions of `ops`. Read the operators, then `backward`."""
+"""Tensor: the class users see. Its parts: what a tensor is (here), what it is as Python's numbers
+(`numbers.py`), and its methods (`tensor_methods.py`), which are the functions of `ops`. Read the
+operators, then `backward`."""
 
 import warnings
 import weakref
@@ -45,6 +46,7 @@ from ..ops.from_data import array_from
 from ..ops.operators import invert, matmul, operator, power, reflected, rmatmul
 from ..transforms.mutation import written
 from .late_methods import LateMethods
+from .numbers import ToNumbers
 from .subclasses import as_subclass, of_class
 from .tensor_methods import TensorMethods
 
@@ -55,7 +57,7 @@ overrides = lazy_module(f"{_ROOT}.overrides")
 printing = lazy_module(f"{_ROOT}.base.printing")
 
 
-class Tensor(TensorMethods, LateMethods, TensorBase):
+class Tensor(TensorMethods, LateMethods, ToNumbers, TensorBase):
     """A multi-dimensional array whose operations can be differentiated.
 
     >>> import tidu as torch
@@ -331,63 +333,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     def __dlpack_device__(self):
         return (1, 0)
 
-    # --- to Python ---
-
-    def item(self):
-        """The one element as a Python number."""
-        value = self._value
-        if value.dtype is None:
-            if LOCAL.tracer and (later := LOCAL.tracer.later(self)) is not None:
-                return later
-            value = concrete(self)
-        if value.size != 1:
-            raise RuntimeError(f"a Tensor with {value.size} elements cannot be converted to Scalar")
-        number = value.item()
-        return float(number) if value.dtype.kind == "V" else number
-
-    def tolist(self):
-        """Nested lists of Python numbers."""
-        value = concrete(self)
-        return value.astype(np.float32).tolist() if value.dtype.kind == "V" else value.tolist()
-
-    def __bool__(self):
-        value = concrete(self, "bool")
-        if value.size != 1:
-            if value.size == 0:
-                raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
-            raise RuntimeError(
-                hinted(
-                    "Boolean value of Tensor with more than one value is ambiguous",
-                    "use .all() or .any(), or torch.where for a choice per element.",
-                )
-            )
-        return bool(value)
-
-    def __float__(self):
-        return float(self._number())
-
-    def __int__(self):
-        return int(self._number())
-
-    def __complex__(self):
-        return complex(self._number())
-
-    def _number(self):
-        if self.numel() != 1:
-            raise ValueError(
-                hinted(
-                    "only one element tensors can be converted to Python scalars",
-                    f"reduce the {self.numel()} elements first (.sum(), .mean()), or take "
-                    ".tolist().",
-                )
-            )
-        return self.item()
-
-    def __index__(self):
-        value = concrete(self)
-        if value.size != 1 or value.dtype.kind not in "iub":
-            raise TypeError("only integer tensors of a single element can be converted to an index")
-        return int(value)
+    # --- as a container ---
 
     def __len__(self):
         shape = self._value.shape
