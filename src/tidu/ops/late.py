@@ -22,9 +22,8 @@ _OF_TORCH = {
     ".convolution": "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d",
     ".matrix_functions": "cholesky_inverse cholesky_solve logdet matrix_exp",
     ".padding": "pixel_shuffle pixel_unshuffle",
-    ".pooling": (
-        "adaptive_avg_pool1d adaptive_max_pool1d avg_pool1d max_pool1d max_pool2d max_pool3d"
-    ),
+    ".adaptive_pooling": "adaptive_avg_pool1d adaptive_max_pool1d",
+    ".pooling": "avg_pool1d max_pool1d max_pool2d max_pool3d",
     ".random": (
         "bernoulli multinomial normal poisson rand rand_like randint randint_like randn randn_like "
         "randperm"
@@ -34,10 +33,10 @@ _OF_OTHERS = {
     ".convolution": "fold unfold",
     ".matrix_functions": "det inv pinv slogdet",
     ".padding": "pad",
-    ".pooling": (
-        "adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool2d adaptive_max_pool3d "
-        "avg_pool2d avg_pool3d lp_pool1d lp_pool2d lp_pool3d"
+    ".adaptive_pooling": (
+        "adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool2d adaptive_max_pool3d"
     ),
+    ".pooling": "avg_pool2d avg_pool3d lp_pool1d lp_pool2d lp_pool3d",
     ".unpooling": "max_unpool1d max_unpool2d max_unpool3d",
     ".resizing": "affine_grid grid_sample interpolate",
 }

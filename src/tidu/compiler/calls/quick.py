@@ -19,7 +19,7 @@ from ...core.handle import TensorBase
 from ...core.modes import STATE
 from ...core.node import Node
 from ...core.versions import Together, clock, owner
-from ..execution.compiled import Entry, Gradient, resolved, spent
+from ..execution.compiled import Entry, Gradient, memory_of, resolved, spent
 from ..recording.growing import APPENDED
 from ..recording.reach import MISSING, Attribute, Global, SlotOf, tensors_in
 from . import guards
@@ -127,8 +127,8 @@ class Quick:
                     raise _Unsupported  # a gradient that the call has dropped
                 value = there._value
                 arrays.append(value)
-            if not old.in_order:
-                raise _Unsupported
+            if old.strides is not None and i not in compiled.orders:
+                raise _Unsupported  # a copy that lies in order is given
             extra = self._extra(block, handle, args) if old in arrivals else ()
             block.tensor(handle, table + 8 * slots[i], old, value, owned, extra)
         self._gradients(block, numbers, table)
@@ -321,7 +321,7 @@ class Quick:
             return compiled(tensors)
         try:
             fresh = {slot: np.empty(shape, dtype) for slot, shape, dtype in made}
-            given = {slot: np.asarray(resolved(compiled.given[i], tensors)._value)
+            given = {slot: memory_of(resolved(compiled.given[i], tensors), compiled.orders.get(i))
                      for slot, i in self.arrays}  # fmt: skip
             outs = self._run(ready, fresh, given)
             if self.together is not None:

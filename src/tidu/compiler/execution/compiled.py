@@ -25,7 +25,7 @@ from ..graphs.expansions import expanded
 from ..graphs.handing import handed_on
 from .program import Program
 
-__all__ = ["Compiled", "Entry", "Gradient", "resolved", "spent"]
+__all__ = ["Compiled", "Entry", "Gradient", "memory_of", "resolved", "spent"]
 
 
 class Entry:
@@ -179,7 +179,7 @@ class Compiled:
         again = [(k, memory) for k, given in self.renewed
                  if (memory := _only_held(resolved(given, tensors),
                                           *self.forward.made_new[k])) is not None]  # fmt: skip
-        given = [_memory(h, self.orders.get(i)) for i, h in enumerate(handles)]
+        given = [memory_of(h, self.orders.get(i)) for i, h in enumerate(handles)]
         outs = self.forward([*given, *rates, *numbers], again)
         for place in self.copied:
             outs[place] = outs[place].copy()
@@ -267,7 +267,8 @@ class Compiled:
             t._node = output_node(clock(), node, i)
 
 
-def _memory(handle, order=None):
+def memory_of(handle, order=None):
+    """The array of a tensor that a program is given, its axes in this order (None: as they are)."""
     if handle is None:
         return _NOTHING
     value = handle._value
