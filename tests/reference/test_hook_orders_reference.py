@@ -1,11 +1,17 @@
 """When hooks are called in a backward pass, one beside the other: as in PyTorch."""
 
+import importlib
+import sys
+from pathlib import Path
+
 import pytest
+import torch
 
 import tidu
-from tests.programs.hook_orders import NETWORKS, order
 
-torch = pytest.importorskip("torch")
+sys.path.insert(0, str(Path(__file__).parents[1]))
+hook_orders = importlib.import_module("programs.hook_orders")
+NETWORKS, order = hook_orders.NETWORKS, hook_orders.order
 
 
 @pytest.mark.parametrize("kinds", ["p", "h", "hpm"])
