@@ -33,6 +33,7 @@ from ..core.handle import (
     is_inference,
     lying,
     note_shared,
+    note_view,
     settle,
     shape_of,
     wrap,
@@ -40,14 +41,14 @@ from ..core.handle import (
 from ..core.modes import LOCAL, grad_enabled
 from ..core.node import Node, hooks_of
 from ..core.versions import version
-from ..ops.convert import scalar_name, type_of
+from ..ops.convert import named, scalar_name, type_of
 from ..ops.flags import require_bool
 from ..ops.from_data import array_from
 from ..ops.operators import invert, matmul, operator, power, reflected, rmatmul
+from ..ops.shapes import view_as
 from ..transforms.mutation import written
 from .late_methods import LateMethods
 from .numbers import ToNumbers
-from .subclasses import as_subclass, of_class
 from .tensor_methods import TensorMethods
 
 __all__ = ["Tensor"]
@@ -95,7 +96,22 @@ class Tensor(TensorMethods, LateMethods, ToNumbers, TensorBase):
         made._node = LEAF if require_grad else None
         return made
 
-    as_subclass = as_subclass
+    def as_subclass(self, cls):
+        """The same memory as an instance of `cls`; gradients pass through."""
+        if not isinstance(cls, type) or not issubclass(cls, TensorBase):
+            raise TypeError(hinted(
+                "Creating a Tensor subclass from a class that does not inherit from Tensor is not "
+                "possible. Make sure your class inherits from Tensor.",
+                "write class T(torch.Tensor).",
+            ))  # fmt: skip
+        if self._node is None:
+            return of_class(cls, self)
+        view = named(view_as(self, self), "AliasBackward0")
+        made = of_class(cls, view)
+        made._view = view._view
+        if made._view is not None:
+            note_view(made._view.base, made)
+        return made
 
     # --- what it is ---
 
@@ -446,6 +462,14 @@ class Tensor(TensorMethods, LateMethods, ToNumbers, TensorBase):
 
 
 TensorBase.handle_class = Tensor
+
+
+def of_class(cls, tensor):
+    """The same value as a new instance of a class."""
+    handle = object.__new__(cls)
+    handle._value, handle._node = tensor._value, tensor._node
+    handle._grad = handle._view = handle._extra = None
+    return handle
 
 
 def _legacy_value(args):
