@@ -38,6 +38,8 @@ def run(prim, *operands, **params):
     raise failure
 
 
+_HOME = f"{__package__}.arithmetic"  # of what is built here, unless another module says otherwise
+
 BOOL, INT, COMPLEX = 0, 1, 3  # categories of types, as `refuse` takes them
 
 
@@ -58,11 +60,13 @@ def unary(prim, name, *, to_float=False, ints_same=False, refused=None, same_typ
                 input = convert(input, DEFAULT.dtype)
         return finish_(prim(input), out, input)
 
-    return dressed(fast.unary(prim, called(general, name)), name)
+    return dressed(fast.unary(prim, called(general, name, _HOME)), name)
 
 
-def called(function, name):
+def called(function, name, home=None):
+    """The function under its name in a module, `home`, where pickle looks for it."""
     function.__name__ = function.__qualname__ = name
+    function.__module__ = home or function.__module__
     return function
 
 
@@ -94,7 +98,7 @@ def binary(prim, name, *, to_float=False, check=None, numbers="any", refused=Non
         """As `general`, with a number that a 16-bit type cannot hold, which must not be rounded."""
         return widely(lambda a, b: run(prim, a, b), x, y)
 
-    function = dressed(fast.binary(prim, called(general, name), numbers != "none"), name)
+    function = dressed(fast.binary(prim, called(general, name, _HOME), numbers != "none"), name)
     function.prim, function.general = prim, general  # What an operator is made of.
     return function
 
