@@ -27,6 +27,7 @@ from .define import (
     shape_elementwise,
     special_class,
 )
+from .kept import kept
 
 __all__ = ["Fused", "fused", "fused_nondifferentiable"]
 
@@ -56,7 +57,8 @@ class Fused(Derived):
         if name == "derivation":
             self.derivation = derivation.derived(self)
             return self.derivation
-        self.vjp = {i: self.derivation.rule(i, read) for i, read in self.saves.items()}
+        derive = lambda: {i: self.derivation.rule(i, read) for i, read in self.saves.items()}
+        self.vjp = kept(self, "backward", derive)
         self.rules = tuple([bind(self.vjp.get(i), self.inputs) for i in self.inputs])
         if isinstance(self, (Unary, Binary)):
             for field, value in special_class(self.inputs, self.vjp)[1].items():
