@@ -27,8 +27,8 @@ from ..primitives.structural import slice_
 from ..transforms.reverse import SECOND_TIME, beside
 from .removable import RemovableHandle
 
-__all__ = ["AccumulateGrad", "GradientEdge", "GraphNode", "accumulator_of", "face_of",
-           "gradient_edge", "output_number"]  # fmt: skip
+__all__ = ["AccumulateGrad", "GradientEdge", "GraphNode", "accumulator_of",
+           "edges_shown", "face_of", "gradient_edge", "output_number"]  # fmt: skip
 
 one_node = lazy_module(f"{__package__}.one_node")
 replays = lazy_module(f"{__package__}.replays")
@@ -169,6 +169,12 @@ class GraphNode:
         )
         place = "torch.autograd.function." if own else ""
         return f"<{place}{type(self).__name__} object at {id(self._node):#x}>"
+
+
+def edges_shown(node):
+    """The edges of a node as PyTorch has them, as far as they are known without doing anything."""
+    waits = getattr(node, "shown", None).__class__.__name__ == "Replay"
+    return node.edges if waits else _shown(node)
 
 
 def _shown(node):

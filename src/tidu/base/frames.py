@@ -8,11 +8,12 @@ the error about a saved value that was changed can name both lines; `line_of` fi
 import itertools
 import linecache
 import os
+import warnings
 from functools import wraps
 from sys import _getframe, getprofile
 
 __all__ = ["OURS", "code_of", "last_of_program", "line_of", "placed", "unheard", "user_depth",
-           "user_frame", "user_place"]  # fmt: skip
+           "user_frame", "user_place", "warn_always", "warn_once"]  # fmt: skip
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _COUNT = itertools.count(1)
@@ -64,6 +65,24 @@ def user_depth():
     while frame is not None and OURS[frame.f_code.co_filename]:
         frame, count = frame.f_back, count + 1
     return count
+
+
+_WARNED = set()
+_ALWAYS = [False]
+
+
+def warn_once(text):
+    """A UserWarning at the user's line, given once in a process (PyTorch's TORCH_WARN_ONCE)."""
+    if text not in _WARNED or _ALWAYS[0]:
+        _WARNED.add(text)
+        warnings.warn(text, UserWarning, stacklevel=user_depth())
+
+
+def warn_always(always=None):
+    """Whether what is said once is said each time; it is set if `always` is given."""
+    if always is not None:
+        _ALWAYS[0] = bool(always)
+    return _ALWAYS[0]
 
 
 def line_of(place):
