@@ -2,7 +2,7 @@
 
 A rule is a function of generated text: its code, and where the names it reads are found. The
 compiler hands in where such data lie (`reading`, `writing`); without it every process derives its
-own. A key says all that decides a rule besides this library's files. Read `kept`.
+own. A key says all that decides a rule besides this library's files. Read `rules`.
 """
 
 import marshal
@@ -15,7 +15,7 @@ import numpy as np
 from ..base.frames import placed
 from ..base.lazy import Door
 
-__all__ = ["kept", "reading", "writing"]
+__all__ = ["reading", "rules", "writing"]
 
 reading = Door(lambda key: None)  # key -> bytes, or None
 writing = Door(lambda key, data: None)
@@ -24,7 +24,7 @@ _HOMES = ("tidu.primitives.", "tidu.core.")
 _LATE = ("derivation", "writer", "sums", "simpler", "symbols", "orders")  # modules that derive
 
 
-def kept(prim, way, derive):
+def rules(prim, way, derive):
     """derive() of an operator: rules by input, a list of them, or a truth value; as it was kept
     where another process has derived the same, in this `way`."""
     if not isinstance(prim.formula, str):
@@ -48,8 +48,8 @@ def _told(prim, found):
     """Rules as data; None where one has no text, or a name that stands nowhere."""
     if isinstance(found, bool):
         return found
-    rules = list(found.values()) if isinstance(found, dict) else found
-    parts = [_of_rule(prim, rule) for rule in rules]
+    each = list(found.values()) if isinstance(found, dict) else found
+    parts = [_of_rule(prim, rule) for rule in each]
     if None in parts:
         return None
     return dict(zip(found, parts, strict=True)) if isinstance(found, dict) else parts

@@ -14,8 +14,7 @@ from ...base.lazy import lazy_module
 from ...core.handle import element_type, shape_of
 from ...core.primitive import Primitive, bind
 from ..base import batch_reduction, move_batches, shape_reduction
-from ..fused import Fused, reading
-from ..kept import kept
+from ..fused import Fused, kept, reading
 
 __all__ = [
     "Along", "Extreme", "OverAxes", "OverSeveralAxes", "Place", "Reduction",
@@ -46,14 +45,14 @@ class OverAxes(Primitive):
             self.derivation = found = derivation.derived(self)
         elif name == "rules":
             derive = lambda: {i: self.derivation.rule(i, self.saves[i]) for i in self.inputs}
-            self.vjp = kept(self, "backward", derive)
+            self.vjp = kept.rules(self, "backward", derive)
             self.rules = found = tuple([bind(self.vjp[i], self.inputs) for i in self.inputs])
         elif name == "tangents":
             derive = lambda: [self.derivation.forward(i) for i in self.inputs]
-            forward = kept(self, "forward", derive)
+            forward = kept.rules(self, "forward", derive)
             self.tangents = found = [bind(rule, self.inputs) for rule in forward]
         elif name == "opposite":
-            self.opposite = found = kept(self, name, lambda: self.derivation.opposite)
+            self.opposite = found = kept.rules(self, name, lambda: self.derivation.opposite)
         else:
             raise AttributeError(f"'{self.name}' has no attribute '{name}'", name=name)
         return found
