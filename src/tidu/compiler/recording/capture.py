@@ -28,7 +28,7 @@ from ...transforms.trace import Traced, memory_of, pick
 from ...transforms.write_checks import overlaps_itself, shown_twice
 from ..graphs.questions import Deferred
 from ..loops.layout import VIEWS
-from .backwards import calls_program, edge, refusal
+from .backwards import calls_program, edge, fills, refusal
 from .breaks import CLOCK, Break, Surroundings, Undecided, Unplaced, frames_of
 from .executed import Executed
 from .growing import APPENDED, Growing
@@ -63,6 +63,7 @@ class Captured:
         self.names = None  # that the code mentions which ran; None where that can't be told
         self.rates, self.count = [], 0  # how many of the results are returned, not stored
         self.tracked, self.leaves, self.backward, self.spent = [], [], None, False
+        self.fills = False  # whether gradients that are missing are zeros to its backward pass
         self.refused = []  # (number of a result, kind and words of the error its gradient is)
         self.arrivals = []  # the Held at which a gradient arrives while the function runs
 
@@ -453,6 +454,7 @@ class _Run:
     def _passed(self, made, seeds, wanted):
         """The backward pass that is left to the caller. What it does besides computing it would do
         at the caller's passes, and not now."""
+        made.fills = fills(seeds)
         if not calls_program(seeds):
             return run_pass(seeds, retain=True, wanted=wanted, lift=_rewrap)
         before = self._changes()
