@@ -255,7 +255,7 @@ def clear_gradients(leaves, set_to_none):
         if set_to_none:
             leaf.grad = None
         else:
-            if grad.grad_fn is not None:
+            if not grad.is_leaf:
                 grad.detach_()
             else:
                 grad.requires_grad_(False)
