@@ -5,12 +5,14 @@ as PyTorch orders hooks; all others when the pass is over, which needs no counti
 """
 
 import threading
+from functools import partial
 
 import numpy as np
 from numpy import ndarray
 
 from ..base.dtypes import OF_NUMPY, dtype, scalar_name
 from ..base.errors import hinted
+from ..base.lazy import lazy_module
 from ..core.blocks import copy
 from ..core.handle import TensorBase, element_type, extra_of, shape_of, wrap
 from ..core.modes import LOCAL, set_grad
@@ -19,7 +21,7 @@ from ..core.versions import owner, stamp
 from ..ops.convert import type_of
 from ..primitives.base import cast, dense
 from ..primitives.structural import laid_out, layout_of
-from ..transforms.reverse import check_result, gathered, reachable
+from ..transforms.reverse import check_result, gathered
 from ..transforms.trace import Traced
 
 __all__ = [
@@ -27,22 +29,23 @@ __all__ = [
     "grad_dtype", "hooked", "is_lent", "laid_as", "set_grad_dtype",
 ]  # fmt: skip
 
+order = lazy_module(f"{__package__}.order")
+
 LOCK = threading.RLock()  # threads may bring gradients to one leaf
 
 
 def accumulate_early(job, leaf):
-    """A part of a gradient, None perhaps, arrived at a leaf that has `_extra`; if it was the last,
-    the sum is added now."""
+    """A part of a gradient, None perhaps, arrived at a leaf that has `_extra`: if it was the last,
+    the sum is added, as soon as those before it in PyTorch's order have theirs."""
     extra = leaf._extra
     if not (extra.hooks or extra.after_hooks or extra.accumulator):
         return
     if job.awaited is None:
-        job.awaited = _edges_into_leaves(job)
-    job.awaited[id(leaf)] -= 1
-    if not job.awaited[id(leaf)]:
-        entry = job.leaves.pop(id(leaf), None)
+        job.awaited = order.Queue(job.seeds)
+    for ready in job.awaited.arrived(leaf):
+        entry = job.leaves.pop(id(ready), None)
         if entry is None:
-            _inside(job, lambda: _tell_of_nothing(leaf, extra))
+            _inside(job, partial(_tell_of_nothing, ready, ready._extra))
         else:
             accumulate(job, *entry)
 
@@ -58,18 +61,6 @@ def _tell_of_nothing(leaf, extra):
     _run_after(leaf, extra.after_hooks or {})
     for hook in list(ends.post.values()) if ends is not None else ():
         hook((), (None,))
-
-
-def _edges_into_leaves(job):
-    """{id of a leaf: how many edges of the graph, and seeds, end there}."""
-    counts = {}
-    edges = [edge for edge, _ in job.seeds]
-    for node in reachable(job.seeds):
-        edges.extend(node.edges)
-    for edge in edges:
-        if isinstance(edge, TensorBase):
-            counts[id(edge)] = counts.get(id(edge), 0) + 1
-    return counts
 
 
 def grad_dtype(tensor):
@@ -266,7 +257,7 @@ def clear_gradients(leaves, set_to_none):
         if set_to_none:
             leaf.grad = None
         else:
-            if grad.grad_fn is not None:
+            if not grad.is_leaf:
                 grad.detach_()
             else:
                 grad.requires_grad_(False)

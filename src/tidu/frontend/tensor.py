@@ -1,5 +1,6 @@
-"""Tensor: the class users see. Its parts: what a tensor is (here), and its methods
-(`tensor_methods.py`), which are the functions of `ops`. Read the operators, then `backward`."""
+"""Tensor: the class users see. Its parts: what a tensor is (here), what it is as Python's numbers
+(`numbers.py`), and its methods (`tensor_methods.py`), which are the functions of `ops`. Read the
+operators, then `backward`."""
 
 import warnings
 import weakref
@@ -30,19 +31,21 @@ from ..core.handle import (
     is_inference,
     lying,
     note_shared,
+    note_view,
     settle,
     wrap,
 )
 from ..core.modes import LOCAL, grad_enabled
 from ..core.node import Node, hooks_of
 from ..core.versions import version
-from ..ops.convert import scalar_name, type_of
+from ..ops.convert import named, scalar_name, type_of
 from ..ops.flags import require_bool
 from ..ops.from_data import array_from
 from ..ops.operators import invert, matmul, operator, power, reflected, rmatmul
+from ..ops.shapes import view_as
 from ..transforms.mutation import written
 from .late_methods import LateMethods
-from .subclasses import as_subclass, of_class
+from .numbers import ToNumbers
 from .tensor_methods import TensorMethods
 
 __all__ = ["Tensor"]
@@ -52,7 +55,7 @@ overrides = lazy_module(f"{_ROOT}.overrides")
 text = lazy_module(f"{_ROOT}.frontend.text")  # loaded by the first `print`
 
 
-class Tensor(TensorMethods, LateMethods, TensorBase):
+class Tensor(TensorMethods, LateMethods, ToNumbers, TensorBase):
     """A multi-dimensional array whose operations can be differentiated.
 
     >>> import tidu as torch
@@ -90,7 +93,22 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
         made._node = LEAF if require_grad else None
         return made
 
-    as_subclass = as_subclass
+    def as_subclass(self, cls):
+        """The same memory as an instance of `cls`; gradients pass through."""
+        if not isinstance(cls, type) or not issubclass(cls, TensorBase):
+            raise TypeError(hinted(
+                "Creating a Tensor subclass from a class that does not inherit from Tensor is not "
+                "possible. Make sure your class inherits from Tensor.",
+                "write class T(torch.Tensor).",
+            ))  # fmt: skip
+        if self._node is None:
+            return of_class(cls, self)
+        view = named(view_as(self, self), "AliasBackward0")
+        made = of_class(cls, view)
+        made._view = view._view
+        if made._view is not None:
+            note_view(made._view.base, made)
+        return made
 
     # --- what it is ---
 
@@ -328,63 +346,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     def __dlpack_device__(self):
         return (1, 0)
 
-    # --- to Python ---
-
-    def item(self):
-        """The one element as a Python number."""
-        value = self._value
-        if value.dtype is None:
-            if LOCAL.tracer and (later := LOCAL.tracer.later(self)) is not None:
-                return later
-            value = concrete(self)
-        if value.size != 1:
-            raise RuntimeError(f"a Tensor with {value.size} elements cannot be converted to Scalar")
-        number = value.item()
-        return float(number) if value.dtype.kind == "V" else number
-
-    def tolist(self):
-        """Nested lists of Python numbers."""
-        value = concrete(self)
-        return value.astype(np.float32).tolist() if value.dtype.kind == "V" else value.tolist()
-
-    def __bool__(self):
-        value = concrete(self, "bool")
-        if value.size != 1:
-            if value.size == 0:
-                raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
-            raise RuntimeError(
-                hinted(
-                    "Boolean value of Tensor with more than one value is ambiguous",
-                    "use .all() or .any(), or torch.where for a choice per element.",
-                )
-            )
-        return bool(value)
-
-    def __float__(self):
-        return float(self._number())
-
-    def __int__(self):
-        return int(self._number())
-
-    def __complex__(self):
-        return complex(self._number())
-
-    def _number(self):
-        if self.numel() != 1:
-            raise ValueError(
-                hinted(
-                    "only one element tensors can be converted to Python scalars",
-                    f"reduce the {self.numel()} elements first (.sum(), .mean()), or take "
-                    ".tolist().",
-                )
-            )
-        return self.item()
-
-    def __index__(self):
-        value = concrete(self)
-        if value.size != 1 or value.dtype.kind not in "iub":
-            raise TypeError("only integer tensors of a single element can be converted to an index")
-        return int(value)
+    # --- as a container ---
 
     def __len__(self):
         shape = self._value.shape
@@ -497,6 +459,14 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
 
 
 TensorBase.handle_class = Tensor
+
+
+def of_class(cls, tensor):
+    """The same value as a new instance of a class."""
+    handle = object.__new__(cls)
+    handle._value, handle._node = tensor._value, tensor._node
+    handle._grad = handle._view = handle._extra = None
+    return handle
 
 
 def _legacy_value(args):
