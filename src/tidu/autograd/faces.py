@@ -10,6 +10,7 @@ from ..base.errors import hinted
 from ..base.lazy import lazy_module
 from ..base.size import Size
 from ..core.handle import TensorBase, edge_of, element_type, extra_of, shape_of, wrap
+from ..core.modes import LOCAL
 from ..core.node import (
     FREED,
     Hooks,
@@ -62,7 +63,12 @@ class GraphNode:
             ))  # fmt: skip
         return hooks_of(self._node)
 
+    def _looked_at(self):
+        if LOCAL.tracer is not None:
+            LOCAL.tracer.looks_at(self._node)
+
     def name(self):
+        self._looked_at()
         name = name_of(self._node)
         return f"torch::autograd::{name}" if name in _ENGINES else name
 
@@ -74,6 +80,7 @@ class GraphNode:
     @property
     def next_functions(self):
         """((function, output number), ...): where the gradients of the inputs go."""
+        self._looked_at()
         return tuple([_next(edge) for edge in _shown(replays.told_by(self._node))])
 
     @property
@@ -164,6 +171,7 @@ class GraphNode:
         return sorted(names)
 
     def __repr__(self):
+        self._looked_at()
         own = type(self).__name__ == getattr(self._node.prim, "torch_name", "") and (
             getattr(self._node.prim, "ctx", None) is not None
         )

@@ -65,6 +65,8 @@ def _view(base, steps, form):
         set_grad(was)
     if form[1] is not None:
         view._view.part = form[1]
+    if form[2] is not None and view is not base and view._node.__class__ is Node:
+        view._node.name = form[2]
     return view
 
 

@@ -18,6 +18,7 @@ from ...base.streams import default_generator
 from ...core.handle import LEAF, TensorBase, Unresolved, root_of, shape_of, wrap
 from ...core.levels import Around, StandIn
 from ...core.modes import LOCAL
+from ...core.node import Node, name_of
 from ...primitives.base import address
 from ...program.ir import Variable
 from ...transforms.draws import place_of, return_to
@@ -365,7 +366,8 @@ class _Run:
         base, steps = root_of(value)
         view = value._view  # which has its base's history; one of `detach()` has none
         linked = view is not None and view.base is base
-        form = (view.grad_mode, view.part) if linked else None
+        name = name_of(value._node) if linked and value._node.__class__ is Node else None
+        form = (view.grad_mode, view.part, name) if linked else None
         for old in self.olds if base is not value else ():
             if old.handle is base:
                 return "view", (old, self._told(steps, outputs), form)

@@ -256,7 +256,7 @@ class Module(StateMethods, TreeMethods, ConversionMethods, Named):
                     f"cannot assign '{_type_name(param)}' object to parameter '{name}' "
                     "(torch.nn.Parameter or None required)"
                 )
-            if param.grad_fn is not None:
+            if not param.is_leaf:
                 raise ValueError(
                     f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must "
                     f"be created explicitly. To express '{name}' as a function of another Tensor, "
