@@ -166,20 +166,20 @@ def is_lent(leaf, g, seeds, lent):
 
 
 def add_into(old, g):
-    """Add an array to a gradient in its place."""
+    """Add an array to a gradient in its place, whether or not it requires one itself."""
     with LOCK:
         value, extra = old._value, old._extra
         if extra is not None and extra.lent:
             extra.lent, old._value = False, value + g
             return
         stamp(value)
-        if value.__class__ is ndarray and old._node is None:
+        if value.__class__ is ndarray:
             if value.shape:
                 value += g
             else:  # seven times faster on 0-dim arrays
                 value[()] = value[()] + g
         else:
-            old._value, old._node = value + g, None
+            old._value = value + g
 
 
 # --- hooks --------------------------------------------------------------------------------------
