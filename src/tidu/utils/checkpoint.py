@@ -16,7 +16,7 @@ from ..base.errors import AllRecomputed, hinted
 from ..core.handle import TensorBase
 from ..core.modes import LOCAL
 from ..primitives.structural import barrier
-from ..random import get_rng_state, set_rng_state
+from ..random import default_generator
 from ..transforms.draws import random_draw
 from .checkpoint_parts import (
     SAC_IGNORED_OPS,
@@ -156,21 +156,23 @@ class _Surroundings:
     """The random state and the autocast setting of the first run, for the second."""
 
     def __init__(self, preserve):
-        self.random = get_rng_state() if preserve else None
+        self.random = default_generator.state_bytes() if preserve else None
         self.autocast = {"enabled": is_autocast_enabled("cpu"), "dtype": get_autocast_dtype("cpu")}
 
     @contextlib.contextmanager
     def restored(self, symbolic=False):
         """`symbolic`: a program is being recorded, in which nothing is drawn."""
-        before = get_rng_state() if self.random is not None and not symbolic else None
+        before = (
+            default_generator.state_bytes() if self.random is not None and not symbolic else None
+        )
         if before is not None:
-            set_rng_state(self.random)
+            default_generator.load_state_bytes(self.random)
         try:
             with autocast("cpu", **self.autocast):
                 yield
         finally:
             if before is not None:
-                set_rng_state(before)
+                default_generator.load_state_bytes(before)
 
 
 # --- use_reentrant=True -------------------------------------------------------------------------
