@@ -59,10 +59,13 @@ def test_large_is_as_small(name, way, monkeypatch):
     [
         ("abs", torch.float32, 3 << 15),
         ("floor", torch.float64, 3 << 14),
-        ("log", torch.float32, 1 << 16),
-        ("tanh", torch.float64, 1 << 14),
+        ("log", torch.float32, 1 << 15),
+        ("tanh", torch.float64, 1 << 13),
+        ("sqrt", torch.float32, 1 << 14),
+        ("exp", torch.float32, 1 << 14),
+        ("exp", torch.float64, 1 << 15),
         ("cos", torch.float64, 1 << 13),
-        ("tan", torch.float32, 1 << 16),
+        ("tan", torch.float32, 3 << 15),
         ("arcsin", torch.float32, 1 << 15),
         ("sum", torch.float32, 1 << 16),
     ],
@@ -79,6 +82,30 @@ def test_loops_are_asked_from_where_they_gain(name, dtype, size, monkeypatch):
     assert len(asked) == 1
     expected = getattr(np, name)(x.numpy().astype(np.float64))
     np.testing.assert_allclose(at.numpy(), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size", "exponent", "count"),
+    [
+        (torch.float32, 3 << 15, None, 0),
+        (torch.float32, (1 << 18) - 1, None, 0),
+        (torch.float32, 1 << 18, None, 1),
+        (torch.float32, 1 << 21, None, 0),
+        (torch.float32, 3 << 15, 2.0, 1),
+        (torch.float64, 3 << 15, None, 1),
+        (torch.float64, (3 << 15) - 1, None, 0),
+    ],
+)
+def test_powers_take_a_loop_where_it_gains(dtype, size, exponent, count, monkeypatch):
+    asked = []
+    monkeypatch.setattr(NATIVE, "usable", True)
+    monkeypatch.setattr(type(NATIVE), "elementwise", lambda *of: asked.append(of), raising=False)
+    x = torch.rand(size, dtype=dtype)
+    y = torch.rand(size, dtype=dtype) if exponent is None else exponent
+    out = torch.pow(x, y)
+    assert len(asked) == count
+    y = y if exponent else y.numpy().astype(np.float64)
+    np.testing.assert_allclose(out.numpy(), x.numpy().astype(np.float64) ** y, rtol=1e-5)
 
 
 def test_rules_of_one_operation_are_numpys_where_it_is_quick(monkeypatch):

@@ -243,6 +243,25 @@ def test_state_copies(used):
         assert clone.state_bytes() == expected.state_bytes()
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("used", [0, 1, 624, 3000])
+def test_a_place_is_found_again_after_another_seed(used, compiled):
+    """Also where nothing was drawn before, and where a state was loaded meanwhile."""
+    generator = seeded(9)
+    if compiled:
+        generator.write_words(np.empty(used, np.uint32), used)
+    else:
+        generator.words(used)
+    place, expected = generator.place(), generator.clone_state().words(700)
+    for disturb in (lambda: generator.manual_seed(3), lambda: generator.words(1000),
+                    lambda: generator.set_state(seeded(4).get_state())):  # fmt: skip
+        disturb()
+        generator.words(5)
+        generator.return_to(place)
+        assert generator.initial_seed() == 9
+        np.testing.assert_array_equal(generator.words(700), expected)
+
+
 def test_state_layout():
     state = np.frombuffer(seeded(7).state_bytes(), np.uint8)
     assert state.shape == (5056,)

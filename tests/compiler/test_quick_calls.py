@@ -124,6 +124,79 @@ def test_training(name, how, general):
         assert torch.allclose(a, b, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize("how", ["training", "inference", "in a module"])
+def test_channels_last(how, general):
+    """Memory that is dense in another order takes the short way, and only where it is as it was."""
+    last = torch.channels_last
+    torch.manual_seed(0)
+
+    def made():
+        model = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8), torch.nn.ReLU(),
+            torch.nn.MaxPool2d(2), torch.nn.Conv2d(8, 4, 3),
+        ).double()  # fmt: skip
+        return model.to(memory_format=last)
+
+    model, same = made(), made()
+    same.load_state_dict(model.state_dict())
+
+    def stepping(model):
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+        forward = torch.compile(model) if how == "in a module" and model is not same else model
+
+        def step(x):
+            if how == "inference":
+                with torch.no_grad():
+                    return forward(x)
+            optimizer.zero_grad()
+            loss = (forward(x) ** 2).mean()
+            loss.backward()
+            optimizer.step()
+            return loss.detach()
+
+        return step
+
+    step, eager = stepping(model), stepping(same)
+    compiled = step if how == "in a module" else torch.compile(step)
+    given = [torch.randn(2, 3, 10, 12, dtype=torch.double).to(memory_format=last) for _ in range(8)]
+    for k, x in enumerate(given):
+        before = len(general)
+        found, wanted = compiled(x), eager(x)
+        assert k < 4 or len(general) == before
+        assert torch.allclose(found, wanted, rtol=1e-12, atol=1e-12)
+        assert found.stride() == wanted.stride()
+    before = len(general)
+    for x in (given[0].contiguous(), given[0].transpose(2, 3).contiguous().transpose(2, 3)):
+        assert torch.allclose(compiled(x), eager(x), rtol=1e-12, atol=1e-12)
+    assert len(general) == before + 2
+    for a, b in zip(model.parameters(), same.parameters(), strict=True):
+        assert torch.allclose(a, b, rtol=1e-11, atol=1e-12) and a.stride() == b.stride()
+
+
+def test_turned_tensors_that_are_written_or_given_back(general):
+    """Small programs without calls: transposed state and arguments, and a view of what is given."""
+    state = torch.zeros(5, 6, dtype=torch.double).t()
+
+    @torch.compile
+    def step(x):
+        state.mul_(0.5).add_(x)
+        return state.sum(0), x[1:], x.t() * 2
+
+    kept = torch.zeros(6, 5, dtype=torch.double)
+    for k in range(8):
+        x, before = torch.randn(5, 6, dtype=torch.double).t(), len(general)
+        total, view, twice = step(x)
+        assert k < 3 or len(general) == before
+        kept = kept * 0.5 + x
+        assert torch.allclose(state, kept, rtol=1e-14) and torch.allclose(total, kept.sum(0))
+        assert (
+            view._base is x._base and view.stride() == x[1:].stride() and torch.equal(view, x[1:])
+        )
+        assert torch.equal(twice, x.t() * 2) and twice.stride() == (6, 1)
+    gaps = torch.randn(5, 12, dtype=torch.double)[:, ::2].t()
+    assert torch.allclose(step(gaps)[0], (kept * 0.5 + gaps).sum(0))
+
+
 def test_an_error_of_a_called_operation(general):
     """It comes in eager's words, the function may catch it, and the streams stand as in eager."""
     kept = torch.zeros(1)

@@ -7,6 +7,7 @@
 import operator
 import os
 import threading
+from functools import cache
 from math import prod
 
 import numpy as np
@@ -25,6 +26,7 @@ __all__ = [
     "join",
     "large",
     "large_rule",
+    "loop_from",
     "ones",
     "put",
     "share",
@@ -33,7 +35,7 @@ __all__ = [
 ]
 
 # Elements from which a compiled loop with its 2 to 5 µs of checks is asked for; where NumPy has
-# vector code of its own, later (_FROM_BYTES). Its plain arithmetic takes 3 µs: there a loop gains
+# vector code of its own, later (_FROM). Its plain arithmetic takes 3 µs: there a loop gains
 # from PLAIN on, where two threads have more of the caches and of the memory's bandwidth than one
 # (on an Intel Xeon x + y and its gradients take 126 µs without and 84 with a loop for 100,000
 # elements, x + y alone 15 and 16).
@@ -55,23 +57,30 @@ SHARED_PIECE = 1 << 18
 _UFUNCS = {operator.mul: np.multiply, operator.add: np.add, operator.sub: np.subtract,
            operator.truediv: np.divide, operator.neg: np.negative}  # fmt: skip
 _PLAIN_RULES = (operator.mul, operator.add, operator.sub, operator.neg)  # one operation as well
-# Bytes of an array from which a loop beats NumPy's own vector code, in float32 and in float64.
-_FROM_BYTES = {
+# Elements from which a loop beats NumPy's own vector code, in float32 and in float64, where that is
+# later than LOOP_FROM. From BOTH on a loop is run by several threads.
+BOTH = 1 << 15
+_FROM = {
     compute: least
     for computes, least in (
-        ((np.absolute, np.floor, np.ceil, np.trunc, np.rint), (3 << 17, 3 << 17)),
-        ((np.maximum, np.minimum), (3 << 17, 3 << 17)),
-        ((np.log, np.log2, np.log10, np.log1p, np.sinh, np.cosh), (1 << 18, 1 << 18)),
-        ((np.sin, np.cos), (1 << 18, 0)),
-        ((np.arcsin, np.arccos, np.arccosh, np.arctanh, np.arctan2), (1 << 17, 0)),
-        ((np.tan,), (1 << 18, 0)),
-        ((np.exp,), (1 << 16, 3 << 16)),
-        ((np.exp2, np.expm1, np.tanh, np.arctan), (1 << 17, 1 << 17)),
+        ((np.absolute, np.floor, np.ceil, np.trunc, np.rint), (PLAIN, PLAIN >> 1)),
+        ((np.maximum, np.minimum), (PLAIN, PLAIN >> 1)),
+        (tuple(_UFUNCS), (PLAIN, PLAIN)),
+        ((np.exp2, np.log, np.log1p, np.log2, np.sinh, np.cosh), (BOTH, BOTH)),
+        ((np.exp,), (BOTH >> 1, BOTH)),
+        ((np.log10, np.sin, np.cos), (PLAIN, 0)),
+        ((np.tan,), (PLAIN, BOTH)),
+        ((np.expm1, np.tanh, np.arcsin, np.arccos, np.arctan), (BOTH, 0)),
+        ((np.arccosh, np.arctanh, np.arctan2), (BOTH, 0)),
+        ((np.sqrt, np.arcsinh), (BOTH >> 1, 0)),
     )
     for compute in computes
 }
 # The same of primitives whose value is a function of ours that takes a loop or two of NumPy's.
-_SHORT, _SHORT_BYTES = {"pow", "reciprocal"}, 1 << 18
+_FROM_NAMED = {"pow": (PLAIN, PLAIN), "reciprocal": (PLAIN, PLAIN >> 1)}
+# Powers of float32 with an exponent for each element: NumPy's own code takes half as long as a loop
+# on one thread, so that a loop on two gains only until NumPy is run by several threads, too.
+_POWERS = range(IN_PIECES, SHARED)
 _SHORT_RULES = {(np.exp, 0), (np.log, 0), (operator.truediv, 0)}  # one product or quotient each
 _SHORT_RULES_FROM = 1 << 16  # elements
 
@@ -95,11 +104,19 @@ class _Threads:
 THREADS = _Threads()
 
 
+@cache
+def loop_from(prim):
+    """The elements from which `large` gains over the primitive's value: in float32, in float64."""
+    least = _FROM_NAMED.get(prim.name) or _FROM.get(prim.eval, (LOOP_FROM, LOOP_FROM))
+    return tuple([min(max(n, LOOP_FROM), IN_PIECES) for n in least])
+
+
 def large(prim, *arrays, **params):
     """prim's value on arrays (and numbers); a compiled loop gains most on those of one shape."""
-    if prim.eval in _UFUNCS and getattr(arrays[0], "size", PLAIN) < PLAIN:
-        return prim.eval(*arrays)
-    if NATIVE and not _is_quick(prim, arrays[0]):
+    x = arrays[0]
+    if x.__class__ is ndarray and x.size < loop_from(prim)[x.itemsize == 8]:
+        return prim.eval(*arrays, **params)
+    if NATIVE and (prim.name != "pow" or _gains(*arrays)):
         out = NATIVE.elementwise(prim, arrays, params)
         if out is not None:
             return out
@@ -108,14 +125,10 @@ def large(prim, *arrays, **params):
     return in_pieces(prim.eval, arrays)
 
 
-def _is_quick(prim, x):
-    """Whether NumPy's own loop takes no longer for an array of this size."""
-    if x.__class__ is not ndarray:
-        return False
-    if prim.name in _SHORT:
-        return x.nbytes < _SHORT_BYTES
-    least = _FROM_BYTES.get(prim.eval)
-    return least is not None and x.nbytes < least[x.itemsize == 8]
+def _gains(x, exponent):
+    """Whether a loop is faster than NumPy's power."""
+    arrays = x.__class__ is ndarray and exponent.__class__ is ndarray and exponent.size == x.size
+    return not arrays or x.itemsize == 8 or x.size in _POWERS
 
 
 def large_rule(prim, index, g, saved, params):

@@ -10,7 +10,7 @@ runs every operator both ways.
 import numpy as np
 
 from ..base.lazy import Door
-from .blocks import LOOP_FROM, large
+from .blocks import LOOP_FROM, large, loop_from
 from .dispatch import below
 from .handle import LEAF, TensorBase, element_type, is_inference
 from .modes import LOCAL, STATE
@@ -69,6 +69,7 @@ def unary(prim, slow):
     """f(x) for an elementwise primitive; `slow` is the general function."""
     compute, slow = prim.eval, worded(slow)
     keeps_x, keeps_out = 0 in prim.uses[0], OUT in prim.uses[0]
+    from_f32, from_f64 = loop_from(prim)
 
     def fast(input, *, out=None):
         x = input
@@ -88,7 +89,8 @@ def unary(prim, slow):
                 return strange(fast, slow, (x,), {"out": out})
             return slow(x, out=out)
         try:
-            out = compute(value) if value.size < LOOP_FROM else large(prim, value)
+            few = value.size < (from_f32 if dtype is F32 else from_f64)
+            out = compute(value) if few else large(prim, value)
         except MemoryError:
             out = None
         if out is None:
@@ -113,15 +115,14 @@ def binary(prim, slow, numbers=True, two=None):
     """f(x, y) for an elementwise primitive of two inputs, a tensor and a tensor or number.
     `two`: the function of two tensors, where that is another operation."""
     compute, slow = prim.eval, worded(slow)
-    uses_x, uses_y = prim.uses
+    (uses_x, uses_y), (from_f32, from_f64) = prim.uses, loop_from(prim)
     x_for_x, y_for_x, out_for_x = 0 in uses_x, 1 in uses_x, OUT in uses_x
     x_for_y, y_for_y, out_for_y = 0 in uses_y, 1 in uses_y, OUT in uses_y
 
     def fast(input, other, *, out=None):
         x, y = input, other
         try:
-            xv = x._value
-            dtype = xv.dtype
+            dtype = (xv := x._value).dtype
         except AttributeError:
             dtype = _UNKNOWN
         if (dtype is not F32 and dtype is not F64) or out is not None or STATE.listeners:
@@ -147,7 +148,8 @@ def binary(prim, slow, numbers=True, two=None):
         else:
             return strange(fast, slow, (x, y), {})
         try:
-            out = compute(xv, yv) if xv.size < LOOP_FROM else large(prim, xv, yv)
+            few = xv.size < (from_f32 if dtype is F32 else from_f64)
+            out = compute(xv, yv) if few else large(prim, xv, yv)
         except _REFUSALS:
             pass
         if out is None:

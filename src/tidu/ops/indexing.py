@@ -1,6 +1,7 @@
-"""x[...], x[...] = v, where, gather, scatter, masked_fill, index_select ...: by position and mask.
+"""x[...], where, gather, scatter, masked_fill, index_select ...: by position and by mask.
 
-`getitem` splits an index into its basic part (a view) and its index tensors (a copy).
+`getitem` splits an index into its basic part (a view) and its index tensors (a copy); `x[...] = v`
+is in `assignment.py`.
 """
 
 import math

@@ -20,11 +20,12 @@ REMEDIES.open(lambda *call: _failed_calls.remedies(*call))
 # Functions that torch itself has, and those which nn.functional or linalg give out.
 _OF_TORCH = {
     ".convolution": "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d",
-    ".matrix_functions": "cholesky_inverse cholesky_solve logdet matrix_exp",
+    ".decompositions": "cholesky_inverse cholesky_solve",
+    ".matrices_by_old_names": "cholesky qr svd",
+    ".matrix_functions": "logdet matrix_exp",
     ".padding": "pixel_shuffle pixel_unshuffle",
-    ".pooling": (
-        "adaptive_avg_pool1d adaptive_max_pool1d avg_pool1d max_pool1d max_pool2d max_pool3d"
-    ),
+    ".adaptive_pooling": "adaptive_avg_pool1d adaptive_max_pool1d",
+    ".pooling": "avg_pool1d max_pool1d max_pool2d max_pool3d",
     ".random": (
         "bernoulli multinomial normal poisson rand rand_like randint randint_like randn randn_like "
         "randperm"
@@ -32,23 +33,20 @@ _OF_TORCH = {
 }
 _OF_OTHERS = {
     ".convolution": "fold unfold",
-    ".matrix_functions": "det inv pinv slogdet",
+    ".decompositions": "pinv",
+    ".matrix_functions": "det inv slogdet",
     ".padding": "pad",
-    ".pooling": (
-        "adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool2d adaptive_max_pool3d "
-        "avg_pool2d avg_pool3d lp_pool1d lp_pool2d lp_pool3d"
+    ".adaptive_pooling": (
+        "adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool2d adaptive_max_pool3d"
     ),
+    ".pooling": "avg_pool2d avg_pool3d lp_pool1d lp_pool2d lp_pool3d",
     ".unpooling": "max_unpool1d max_unpool2d max_unpool3d",
     ".resizing": "affine_grid grid_sample interpolate",
 }
 
 
 # Functions of torch itself, and all of them: name -> ".module:name there".
-TORCH = at_home(_OF_TORCH) | {
-    "cholesky": ".matrix_functions:_old_cholesky",
-    "qr": ".matrix_functions:_old_qr",
-    "svd": ".matrix_functions:_old_svd",
-}
+TORCH = at_home(_OF_TORCH)
 HOMES = TORCH | at_home(_OF_OTHERS)
 
 

@@ -13,10 +13,10 @@ from ..primitives import arithmetic as p
 from ..primitives import base
 from ..primitives.indexing import gather
 from ..primitives.resampling import along_axes
+from .adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from .convert import convert, named, require_tensor, scalar_name, type_of, widely
 from .formats import keeps_format
 from .linalg import matmul
-from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
 __all__ = ["affine_grid", "grid_sample", "interpolate"]
 

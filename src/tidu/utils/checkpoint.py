@@ -13,11 +13,12 @@ from ..amp.autocast_mode import autocast, get_autocast_dtype, is_autocast_enable
 from ..autograd.saved import saved_tensors_hooks
 from ..base import tree
 from ..base.errors import AllRecomputed, hinted
+from ..base.streams.generator import RESTARTS
 from ..core.handle import TensorBase
 from ..core.modes import LOCAL
 from ..primitives.structural import barrier
 from ..random import default_generator
-from ..transforms.draws import random_draw
+from ..transforms.draws import place_of, random_draw, return_to
 from .checkpoint_parts import (
     SAC_IGNORED_OPS,
     CheckpointPolicy,
@@ -156,23 +157,29 @@ class _Surroundings:
     """The random state and the autocast setting of the first run, for the second."""
 
     def __init__(self, preserve):
-        self.random = default_generator.state_bytes() if preserve else None
+        self.place = place_of(default_generator) if preserve else None
         self.autocast = {"enabled": is_autocast_enabled("cpu"), "dtype": get_autocast_dtype("cpu")}
 
     @contextlib.contextmanager
     def restored(self, symbolic=False):
         """`symbolic`: a program is being recorded, in which nothing is drawn."""
-        before = (
-            default_generator.state_bytes() if self.random is not None and not symbolic else None
-        )
-        if before is not None:
-            default_generator.load_state_bytes(self.random)
+        draws = self.place is not None and not symbolic
+        before = place_of(default_generator) if draws else None
+        if draws:
+            _go_to(self.place)
         try:
             with autocast("cpu", **self.autocast):
                 yield
         finally:
-            if before is not None:
-                default_generator.load_state_bytes(before)
+            if draws:
+                _go_to(before)
+
+
+def _go_to(place):
+    """Let the default stream stand there: a state of bytes costs a hundred times that."""
+    for ask in RESTARTS:
+        ask()
+    return_to(default_generator, place)
 
 
 # --- use_reentrant=True -------------------------------------------------------------------------

@@ -196,15 +196,14 @@ class Generator:
             if self._key is not None:
                 if self._kept is None:
                     self._kept = self._key.copy()
-                return (self._kept, self._position, _KEY)
-            if self._pending:
-                return (self._words, self._position, None)
-            return (self._words, self._position, self._source.get_state())
+                return (self._kept, self._position, _KEY, self._seed)
+            state = None if self._pending else self._source.get_state()
+            return (self._words, self._position, state, self._seed)
 
     def return_to(self, place: tuple) -> None:
         """Stand again where `place` was taken."""
         with self._lock:
-            words, self._position, state = place
+            words, self._position, state, self._seed = place
             self._key, self._kept = (words.copy(), words) if state is _KEY else (None, None)
             self._words = _NOTHING if state is _KEY else words
             if state is _KEY:

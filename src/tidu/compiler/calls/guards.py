@@ -13,6 +13,7 @@ import numpy as np
 
 from ...core.handle import LEAF, TensorBase
 from ..machine import kernels, native
+from ..machine.sources import Text
 from ..recording.cells import MISSING
 from . import finishing
 from .objects import TENSOR_SLOTS, layout, slots_of, version_of
@@ -226,6 +227,11 @@ tell:
 
 @lru_cache
 def _text():
+    at = layout()
+    return Text(_written, "guards", [getattr(at, name) for name in at.__slots__], _OFTEN)
+
+
+def _written():
     at, texts, module = layout(), [], {}
     kinds = [kind for kind in CHECKS if kind != (DICT if at.version is None else SCAN)]
     for kind in kinds:
@@ -408,7 +414,7 @@ class Block:
         self.words += [kind, first, id(old.kind), slot, node,
                        old.grad is not None, 0 if value is None else self._id(value),
                        *(map(self._id, extra) if extra else (0,)),
-                       *_form(old.shape, old.dtype)]  # fmt: skip
+                       *_form(old.shape, old.dtype, old.strides)]  # fmt: skip
 
     def gradient(self, which, slot, shape, dtype):
         first = which if isinstance(which, int) else self._id(which)
@@ -436,7 +442,9 @@ def _pairs(kind, words):
     return words and [kind, len(words) // 2, *words]
 
 
-def _form(shape, dtype):
-    """Type, the class of its scalars (none but where there are no dims), dims, sizes."""
+def _form(shape, dtype, strides=None):
+    """Type, the class of its scalars (none but where there are no dims), how many strides follow
+    (none where it lies in C order), dims, sizes, strides."""
     scalar = id(dtype.type) if not shape and dtype.kind in "fiub" else 0
-    return [id(dtype), scalar, len(shape), *shape]
+    steps = strides or ()
+    return [id(dtype), scalar, len(steps), len(shape), *shape, *steps]

@@ -83,11 +83,11 @@ def _lists_as_known():
 def _arrays_as_known():
     array, scalar = np.zeros((3, 5), np.float32), np.float32(1.5)
     words = words_of(array, 9)
-    sizes = list((ctypes.c_int64 * 2).from_address(words[4]))
+    sizes, steps = [list((ctypes.c_int64 * 2).from_address(words[i])) for i in (4, 5)]
     value = ctypes.c_float.from_address(id(scalar) + 2 * WORD).value
     return (words[2] == array.ctypes.data and words[3] & 0xFFFFFFFF == 2 and sizes == [3, 5]
-            and words[6] == 0 and words[7] == id(array.dtype) and words[8] & 1 == 1
-            and value == 1.5)  # fmt: skip
+            and steps == [20, 4] and words[6] == 0 and words[7] == id(array.dtype)
+            and words[8] & 1 == 1 and value == 1.5)  # fmt: skip
 
 
 def version_of(live, offset):

@@ -19,7 +19,7 @@ from ...core.handle import TensorBase
 from ...core.modes import STATE
 from ...core.node import Node
 from ...core.versions import Together, clock, owner
-from ..execution.compiled import Entry, Gradient, resolved, spent
+from ..execution.compiled import Entry, Gradient, memory_of, resolved, spent
 from ..recording.cells import MISSING, Attribute, Bases, ClassOf, Global, SlotOf, contents
 from ..recording.growing import APPENDED
 from ..recording.reach import tensors_in
@@ -128,8 +128,8 @@ class Quick:
                     raise _Unsupported  # a gradient that the call has dropped
                 value = there._value
                 arrays.append(value)
-            if not old.in_order:
-                raise _Unsupported
+            if old.strides is not None and i not in compiled.orders:
+                raise _Unsupported  # a copy that lies in order is given
             extra = self._extra(block, handle, args) if old in arrivals else ()
             block.tensor(handle, table + 8 * slots[i], old, value, owned, extra)
         self._gradients(block, numbers, table)
@@ -264,7 +264,7 @@ class Quick:
         compiled, captured, program = self.compiled, self.compiled.captured, self.compiled.forward
         places = [what for kind, what in captured.results if kind == "output"]
         slots = {i: program.own_slot(i) for i in places}
-        apart = compiled.reverse or compiled.late or self.other_grads or captured.refused
+        apart = compiled.back or compiled.late or self.other_grads or captured.refused
         others = {kind for kind, _ in captured.results} - {"constant", "output"}
         if not (guards.finishes() and program.small) or apart or others:
             return None
@@ -334,7 +334,7 @@ class Quick:
             return compiled(tensors)
         try:
             fresh = {slot: np.empty(shape, dtype) for slot, shape, dtype in made}
-            given = {slot: np.asarray(resolved(compiled.given[i], tensors)._value)
+            given = {slot: memory_of(resolved(compiled.given[i], tensors), compiled.orders.get(i))
                      for slot, i in self.arrays}  # fmt: skip
             outs = self._run(ready, fresh, given)
             if self.together is not None:
@@ -345,7 +345,7 @@ class Quick:
         del held
         for place in compiled.copied:
             outs[place] = outs[place].copy()
-        handles = () if compiled.reverse is None else [resolved(g, tensors) for g in compiled.given]
+        handles = () if compiled.back is None else [resolved(g, tensors) for g in compiled.given]
         grads = self.other_grads if ready else compiled.grads
         return compiled.finish(outs, tensors, handles, grads)
 

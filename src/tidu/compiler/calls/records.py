@@ -197,23 +197,27 @@ def _handle(c):
 
 
 def _memory(c, value, first, bad=None):
-    """The address of a value's memory, checked against (type, scalar's class, dims, sizes...) from
-    word `first` on; words that follow."""
+    """The address of a value's memory, checked against (type, scalar's class, strides that follow,
+    dims, sizes..., strides...) from word `first` on; words that follow. Without strides it must lie
+    in C order."""
     m = c.m
     array, scalar, done = m.fresh("array"), m.fresh("scalar"), m.fresh("memory")
     kind = c.read(value, WORD, "i64")
-    dims = c.word(first + 2)
+    turned, dims = c.word(first + 2), c.word(first + 3)
     m.line(f"br {kind == c.known(ARRAY)}, label %{array}, label %{scalar}")
     m.label(array)
     c.need(
         c.read(value, 7 * WORD, "i64") == c.word(first),
         m.convert(c.read(value, 3 * WORD, "i32"), "i64") == dims,
-        (c.read(value, 8 * WORD, "i32") & 1) == 1,  # in C order
+        (turned != 0) | ((c.read(value, 8 * WORD, "i32") & 1) == 1),  # in C order
         otherwise=bad,
     )
-    sizes = c.read(value, 4 * WORD)
+    lengths, steps = c.read(value, 4 * WORD), c.read(value, 5 * WORD)
     c.each(dims, lambda i: c.need(
-        m.load(m.at(sizes, i, "i64"), "i64", 1) == c.word(i + (first + 3)),
+        m.load(m.at(lengths, i, "i64"), "i64", 1) == c.word(i + (first + 4)),
+        otherwise=bad))  # fmt: skip
+    c.each(turned, lambda i: c.need(
+        m.load(m.at(steps, i, "i64"), "i64", 1) == c.word(i + dims + (first + 4)),
         otherwise=bad))  # fmt: skip
     data = c.read(value, 2 * WORD)
     from_array = m.block
@@ -225,12 +229,12 @@ def _memory(c, value, first, bad=None):
     m.jump(done)
     m.label(done)
     text = f"phi ptr [{data.text}, %{from_array}], [{inside.text}, %{from_scalar}]"
-    return m.put("ptr", 1, text), dims + (first + 3)
+    return m.put("ptr", 1, text), dims + turned + (first + 4)
 
 
 def _check_tensor(c, at):
-    """TENSOR handle class slot node grad value extra type scalar dims sizes...: writes its address;
-    0 stands for any value, any extra, and any node but those of leaves."""
+    """TENSOR handle class slot node grad value extra type scalar turned dims sizes... strides...:
+    writes its address; 0 stands for any value, any extra, and any node but those of leaves."""
     return _tensor(c, at, _handle(c))
 
 
@@ -255,8 +259,9 @@ def _tensor(c, at, handle):
 
 
 def _check_grad(c, at):
-    """GRAD handle slot type scalar dims sizes...: its gradient's memory serves again if nobody but
-    the tensor holds the gradient, and nobody but the gradient the memory."""
+    """GRAD handle slot type scalar turned dims sizes... strides...: its gradient's
+    memory serves again if nobody but the tensor holds the gradient, and nobody but the gradient the
+    memory."""
     m, handle, none = c.m, _handle(c), c.known(NONE)
     fresh, done = m.fresh("fresh"), m.fresh("done")
     grad = c.read(handle, at.grad)
@@ -279,7 +284,7 @@ def _check_grad(c, at):
     m.store(c.constant(FRESH), m.at(Value(m, "ptr", 1, "%block"), c.constant(0), "i64"))
     m.jump(done)
     m.label(done)
-    return c.word(5) + 6
+    return c.word(5) + c.word(6) + 7
 
 
 def _check_size(c, at):

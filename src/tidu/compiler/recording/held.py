@@ -32,11 +32,12 @@ REGISTERING = frozenset("register_hook register_post_accumulate_grad_hook regist
 
 class Held:
     """A tensor as it was before the run. `order`: its axes, outermost first, where its memory is
-    dense in another order than C's; `edge`: where its gradient goes during the run, and `end`: the
-    leaf at which it arrives; `variable`: what it is in the graph."""
+    dense in another order than C's; `strides`: None where it lies in C order; `edge`: where its
+    gradient goes during the run, and `end`: the leaf at which it arrives; `variable`: what it is in
+    the graph."""
 
-    __slots__ = ("dtype", "edge", "end", "extra", "grad", "handle", "hooks", "in_order", "kind",
-                 "names", "node", "order", "shape", "value", "variable", "view",
+    __slots__ = ("dtype", "edge", "end", "extra", "grad", "handle", "hooks", "kind", "names",
+                 "node", "order", "shape", "strides", "value", "variable", "view",
                  "wide")  # fmt: skip
 
     def __init__(self, handle, wide):
@@ -45,7 +46,8 @@ class Held:
         self.view, self.extra, self.variable = handle._view, handle._extra, None
         self.names, self.order = dict(handle.__dict__), _turned(self.value)
         self.kind, self.shape, self.dtype = handle.__class__, self.value.shape, self.value.dtype
-        self.in_order = self.value.__class__ is not np.ndarray or self.value.flags.c_contiguous
+        in_order = self.value.__class__ is not np.ndarray or self.value.flags.c_contiguous
+        self.strides = None if in_order else self.value.strides
         self.hooks = [(live, OrderedDict(live)) for live in hooks_at(handle)]
         self.edge = self.end = None
 
