@@ -32,7 +32,7 @@ from .loops.rows import (
     softmax_back,
 )
 from .loops.sequences import copied, filled, rows_taken, spaced
-from .loops.sorting import ordered
+from .loops.sorting import ordered, ready
 from .loops.updates import update
 from .machine.native import available
 from .machine.pool import ensure
@@ -41,7 +41,7 @@ __all__ = ["attention", "attention_back", "available", "convolve", "copied", "dr
            "filled", "gru", "gru_back", "input_gradient",
            "log_softmax", "log_softmax_back", "lstm", "lstm_back", "max_place", "max_pool",
            "max_positions", "mean_pool", "mean_spread", "normalize", "normalize_back", "ordered",
-           "product", "product_sum", "rows_taken",
+           "product", "product_sum", "ready", "rows_taken",
            "rule", "softmax", "softmax_back", "spaced", "stack", "sum_", "update",
            "weight_gradient"]  # fmt: skip
 
