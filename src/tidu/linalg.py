@@ -1,6 +1,20 @@
 """torch.linalg: functions of vectors and matrices. The code is in `ops`."""
 
 from .base.errors import LinAlgError
+from .ops.decompositions import (
+    cholesky,
+    cholesky_ex,
+    eig,
+    eigh,
+    eigvals,
+    eigvalsh,
+    lstsq,
+    matrix_rank,
+    pinv,
+    qr,
+    svd,
+    svdvals,
+)
 from .ops.diagonals import diagonal_last as diagonal
 from .ops.factorizations import (
     householder_product,
@@ -18,31 +32,17 @@ from .ops.factorizations import linalg_lu_solve as lu_solve
 from .ops.linalg import cross_last as cross
 from .ops.linalg import matmul, matrix_power, vecdot
 from .ops.matrix_functions import (
-    cholesky,
-    cholesky_ex,
-    cond,
     det,
-    eig,
-    eigh,
-    eigvals,
-    eigvalsh,
     inv,
     inv_ex,
-    lstsq,
     matrix_exp,
-    matrix_norm,
-    matrix_rank,
     multi_dot,
-    norm,
-    pinv,
-    qr,
     slogdet,
     solve,
     solve_triangular,
-    svd,
-    svdvals,
     vander,
-)  # fmt: skip
+)
+from .ops.matrix_norms import cond, matrix_norm, norm
 from .ops.norms import vector_norm
 
 __all__ = [

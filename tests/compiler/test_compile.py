@@ -420,6 +420,51 @@ def test_what_cannot_be_done_again_runs_eagerly():
     assert seen == [0, 1, 2, 3]
 
 
+def test_an_object_put_into_a_list_is_the_programs_own():
+    """The stretch with the statement stops where it stood whole: it runs eagerly, once a call."""
+    seen, x = [], torch.ones(2, requires_grad=True)
+
+    def keeps(y):
+        seen.append(y.grad_fn)
+        return y * 2
+
+    def returns(y):
+        step = y.grad_fn
+        return y * 2, step
+
+    y = x.exp()
+    for f in (keeps, returns):
+        compiled = torch.compile(f)
+        with pytest.warns(UserWarning, match="it returns an object"):
+            compiled(y)
+        compiled(y)
+    assert compiled(y)[1] is y.grad_fn
+    assert seen == [y.grad_fn] * 2
+
+
+def test_how_an_argument_was_computed_is_told_truly():
+    def f(x):
+        known = x.grad_fn is not None
+        return x * 2, known, x.grad_fn.name(), len(x.grad_fn.next_functions)
+
+    compiled, x = torch.compile(f), torch.ones(2, requires_grad=True)
+    with pytest.warns(UserWarning, match="looks at how an argument was computed"):
+        assert compiled(x.exp())[1:] == (True, "ExpBackward0", 1)
+    assert compiled(x * x)[1:] == (True, "MulBackward0", 2)
+    whole = torch.compile(lambda x: x * 2 if x.grad_fn is None else x * 3, fullgraph=True)
+    assert whole(x.exp()).sum().item() == pytest.approx(6 * 2.718281828)
+
+
+def test_results_that_are_views_show_the_step_that_made_them():
+    x = torch.ones(2, 3, requires_grad=True)
+    for f in (lambda x: x[0], lambda x: x.t(), lambda x: x.split(1)[1], lambda x: x.unbind(0)[1]):
+        eager, compiled = f(x), torch.compile(f)
+        for _ in range(3):
+            view = compiled(x)
+            assert view.grad_fn.name() == eager.grad_fn.name()
+            assert view._base is x
+
+
 def test_a_function_as_backend_is_told_that_it_gets_no_graph():
     called = []
     with pytest.warns(UserWarning, match="does not call the backend append"):

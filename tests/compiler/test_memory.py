@@ -272,6 +272,26 @@ def test_code_that_was_left_runs_again():
     assert run.stdout.split() == ["True", "f", "True"], run.stdout + run.stderr
 
 
+NEEDED = """
+import sys
+import tidu as torch
+
+loaded = lambda: [name for name in ("convolution", "pooling", "recurrent", "sorting")
+                  if f"tidu.compiler.loops.{name}" in sys.modules]
+x = torch.ones(4, 8, 64, 64, requires_grad=True)
+(x.tanh().softmax(-1) @ x).sum().backward()
+print("tidu.compiler.loops.rows" in sys.modules, loaded())
+torch.nn.functional.max_pool2d(x, 2)
+print(loaded())
+"""
+
+
+def test_eager_operations_load_their_loops_alone():
+    """Those of convolutions, recurrent layers and sorts are half a mebibyte."""
+    run = subprocess.run([sys.executable, "-c", NEEDED], capture_output=True, text=True)
+    assert run.stdout.splitlines() == ["True []", "['pooling']"], run.stdout + run.stderr
+
+
 @pytest.mark.parametrize("function", [
     lambda x: x.expand(3, 2, 3).clone(), lambda x: (x * 2).expand(3, 2, 3).contiguous(),
     lambda x: x.expand(3, 2, 3) * 1, lambda x: (x * 2).repeat(3, 1, 1)[:, 1:],

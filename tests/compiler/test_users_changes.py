@@ -275,3 +275,25 @@ def test_a_copy_made_inside_is_a_leaf_of_its_own():
     for _ in range(2):
         assert float(squares(torch.arange(3.0)).detach()) == 3
     assert p.grad is None
+
+
+def test_modules_compiled_in_place_are_saved():
+    """`module.compile()` is of this module: copies and saved ones run as they were written."""
+    model = nn.Sequential(nn.Linear(2, 3), nn.Tanh())
+    x = torch.randn(4, 2)
+    expected = model(x)
+    model.compile()
+    model[0].compile()
+    same(expected, model(x))
+    file = io.BytesIO()
+    torch.save(model, file)
+    file.seek(0)
+    loaded = torch.load(file, weights_only=False)
+    for other in (loaded, pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        same(expected, other(x))
+        assert "forward" not in vars(other)
+    with torch.no_grad():
+        model[0].weight.zero_()
+    same(expected, loaded(x))
+    model.forward = lambda x: x  # the program's own stays
+    assert torch.equal(copy.copy(model)(x), x)

@@ -10,6 +10,7 @@ from ..base.errors import hinted
 from ..base.lazy import lazy_module
 from ..base.size import Size
 from ..core.handle import TensorBase, edge_of, element_type, extra_of, shape_of, wrap
+from ..core.modes import LOCAL
 from ..core.node import (
     FREED,
     Hooks,
@@ -27,8 +28,8 @@ from ..primitives.structural import slice_
 from ..transforms.reverse import SECOND_TIME, beside
 from .removable import RemovableHandle
 
-__all__ = ["AccumulateGrad", "GradientEdge", "GraphNode", "accumulator_of", "face_of",
-           "gradient_edge", "output_number"]  # fmt: skip
+__all__ = ["AccumulateGrad", "GradientEdge", "GraphNode", "accumulator_of",
+           "edges_shown", "face_of", "gradient_edge", "output_number"]  # fmt: skip
 
 one_node = lazy_module(f"{__package__}.one_node")
 replays = lazy_module(f"{__package__}.replays")
@@ -62,7 +63,12 @@ class GraphNode:
             ))  # fmt: skip
         return hooks_of(self._node)
 
+    def _looked_at(self):
+        if LOCAL.tracer is not None:
+            LOCAL.tracer.looks_at(self._node)
+
     def name(self):
+        self._looked_at()
         name = name_of(self._node)
         return f"torch::autograd::{name}" if name in _ENGINES else name
 
@@ -74,6 +80,7 @@ class GraphNode:
     @property
     def next_functions(self):
         """((function, output number), ...): where the gradients of the inputs go."""
+        self._looked_at()
         return tuple([_next(edge) for edge in _shown(replays.told_by(self._node))])
 
     @property
@@ -164,11 +171,18 @@ class GraphNode:
         return sorted(names)
 
     def __repr__(self):
+        self._looked_at()
         own = type(self).__name__ == getattr(self._node.prim, "torch_name", "") and (
             getattr(self._node.prim, "ctx", None) is not None
         )
         place = "torch.autograd.function." if own else ""
         return f"<{place}{type(self).__name__} object at {id(self._node):#x}>"
+
+
+def edges_shown(node):
+    """The edges of a node as PyTorch has them, as far as they are known without doing anything."""
+    waits = getattr(node, "shown", None).__class__.__name__ == "Replay"
+    return node.edges if waits else _shown(node)
 
 
 def _shown(node):

@@ -8,11 +8,12 @@ the error about a saved value that was changed can name both lines; `line_of` fi
 import itertools
 import linecache
 import os
+import warnings
 from functools import wraps
 from sys import _getframe, getprofile
 
-__all__ = ["OURS", "code_of", "last_of_program", "line_of", "unheard", "user_depth", "user_frame",
-           "user_place"]  # fmt: skip
+__all__ = ["OURS", "code_of", "last_of_program", "line_of", "placed", "unheard", "user_depth",
+           "user_frame", "user_place", "warn_always", "warn_once"]  # fmt: skip
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _COUNT = itertools.count(1)
@@ -66,6 +67,24 @@ def user_depth():
     return count
 
 
+_WARNED = set()
+_ALWAYS = [False]
+
+
+def warn_once(text):
+    """A UserWarning at the user's line, given once in a process (PyTorch's TORCH_WARN_ONCE)."""
+    if text not in _WARNED or _ALWAYS[0]:
+        _WARNED.add(text)
+        warnings.warn(text, UserWarning, stacklevel=user_depth())
+
+
+def warn_always(always=None):
+    """Whether what is said once is said each time; it is set if `always` is given."""
+    if always is not None:
+        _ALWAYS[0] = bool(always)
+    return _ALWAYS[0]
+
+
 def line_of(place):
     """(file, line) of a place; None where it is unknown."""
     code, offset = place
@@ -98,6 +117,15 @@ def unheard(function):
 def code_of(text, mode="exec"):
     """The code of a text that tidu wrote. Tracebacks show its lines, and its frames are tidu's: it
     has the name of a file in tidu's folder, under which `linecache` finds the text."""
+    return compile(text, _file_of(text), mode)
+
+
+def placed(code, text):
+    """The code of a function in such a text, made by another process, as one of this process."""
+    return code.replace(co_filename=_file_of(text))
+
+
+def _file_of(text):
     file = f"{_HERE}generated-{next(_COUNT)}.py"
     linecache.cache[file] = len(text), None, text.splitlines(True), file
-    return compile(text, file, mode)
+    return file

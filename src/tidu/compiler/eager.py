@@ -9,19 +9,16 @@ import threading
 import numpy as np
 from numpy import ndarray
 
+from ..base.lazy import at_home, late
 from ..core.native import NATIVE
 from ..primitives.activations import gelu
 from ..primitives.functions import erf, erfc, pow
 from ..program.ir import Equation, Graph
 from ..transforms.trace import Traced, Tracer, infer
 from .loops import draws
-from .loops.attention import attention, attention_back
-from .loops.convolution import convolve, input_gradient, weight_gradient
 from .loops.elements import lowering
 from .loops.library import product, stack
 from .loops.pointwise import pointwise, supported
-from .loops.pooling import max_place, max_pool, max_positions, mean_pool, mean_spread
-from .loops.recurrent import gru, gru_back, lstm, lstm_back
 from .loops.reductions import product_sum, sum_
 from .loops.rows import (
     log_softmax,
@@ -31,19 +28,23 @@ from .loops.rows import (
     softmax,
     softmax_back,
 )
-from .loops.sequences import copied, filled, rows_taken, spaced
-from .loops.sorting import ordered, ready
-from .loops.updates import update
 from .machine.native import available
 from .machine.pool import ensure
 
-__all__ = ["attention", "attention_back", "available", "convolve", "copied", "draws", "elementwise",
-           "filled", "gru", "gru_back", "input_gradient",
-           "log_softmax", "log_softmax_back", "lstm", "lstm_back", "max_place", "max_pool",
-           "max_positions", "mean_pool", "mean_spread", "normalize", "normalize_back", "ordered",
-           "product", "product_sum", "ready", "rows_taken",
-           "rule", "softmax", "softmax_back", "spaced", "stack", "sum_", "update",
-           "weight_gradient"]  # fmt: skip
+__all__ = ["available", "draws", "elementwise", "log_softmax", "log_softmax_back", "normalize",
+           "normalize_back", "product", "product_sum", "rule", "softmax", "softmax_back", "stack",
+           "sum_"]  # fmt: skip
+
+# Where a program has none of these operations, it loads nothing for them.
+__getattr__ = late(__name__, at_home({
+    "..loops.attention": "attention attention_back",
+    "..loops.convolution": "convolve input_gradient weight_gradient",
+    "..loops.pooling": "max_place max_pool max_positions mean_pool mean_spread",
+    "..loops.recurrent": "gru gru_back lstm lstm_back",
+    "..loops.sequences": "copied filled rows_taken spaced",
+    "..loops.sorting": "ordered ready",
+    "..loops.updates": "update",
+}))  # fmt: skip
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 _LOCK = threading.RLock()

@@ -7,7 +7,7 @@ classes, made with their bounds or parts.
 from .. import ops
 from ..base.dtypes import finfo
 from ..base.naming import Named
-from ..ops import matrix_functions as matrices
+from ..ops import decompositions
 
 __all__ = [
     "Constraint", "MixtureSameFamilyConstraint", "boolean", "cat", "corr_cholesky", "dependent",
@@ -306,7 +306,7 @@ class _PositiveSemidefinite(_Symmetric):
         symmetric = super().check(value)
         if not bool(symmetric.all()):
             return symmetric
-        return matrices.eigvalsh(value).ge(0).all(-1)
+        return decompositions.eigvalsh(value).ge(0).all(-1)
 
 
 class _PositiveDefinite(_Symmetric):
@@ -314,7 +314,7 @@ class _PositiveDefinite(_Symmetric):
         symmetric = super().check(value)
         if not bool(symmetric.all()):
             return symmetric
-        return matrices.cholesky_ex(value)[1] == 0
+        return decompositions.cholesky_ex(value)[1] == 0
 
 
 cat, stack, multinomial = _Cat, _Stack, _Multinomial

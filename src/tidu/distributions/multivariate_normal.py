@@ -4,6 +4,7 @@ import math
 
 from .. import ops
 from ..base.size import Size
+from ..ops import decompositions
 from ..ops import matrix_functions as matrices
 from . import constraints
 from .distribution import Distribution, fits, lazy_property, library_class, standard_normal
@@ -102,13 +103,13 @@ def factor_of(name, matrix):
     if name == "scale_tril":
         return matrix
     if name == "covariance_matrix":
-        return matrices.cholesky(matrix)
+        return decompositions.cholesky(matrix)
     return factor_of_inverse(matrix)
 
 
 def factor_of_inverse(matrix):
     """The lower Cholesky factor of the inverse of a matrix."""
-    turned = matrices.cholesky(matrix.flip((-2, -1)))
+    turned = decompositions.cholesky(matrix.flip((-2, -1)))
     inverse = turned.flip((-2, -1)).transpose(-2, -1)
     unit = ops.eye(matrix.shape[-1], dtype=matrix.dtype)
     return matrices.solve_triangular(inverse, unit, upper=False)

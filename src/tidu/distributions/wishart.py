@@ -7,8 +7,8 @@ from .. import ops
 from ..autograd import no_grad
 from ..base.dtypes import finfo
 from ..base.size import Size
+from ..ops import decompositions, special_functions
 from ..ops import matrix_functions as matrices
-from ..ops import special_functions
 from . import constraints
 from .chi2 import Chi2
 from .distribution import fits, lazy_property, together
@@ -108,7 +108,7 @@ class Wishart(ExponentialFamily):
     @lazy_property
     def precision_matrix(self):
         unit = ops.eye(self._event_shape[-1], dtype=self._unbroadcasted_scale_tril.dtype)
-        return self._wide(matrices.cholesky_solve(unit, self._unbroadcasted_scale_tril))
+        return self._wide(decompositions.cholesky_solve(unit, self._unbroadcasted_scale_tril))
 
     @property
     def mean(self):
@@ -170,7 +170,7 @@ class Wishart(ExponentialFamily):
     def log_prob(self, value):
         fits(self, value)
         nu, side = self.df, self._event_shape[-1]
-        solved = matrices.cholesky_solve(
+        solved = decompositions.cholesky_solve(
             value, self._wide(self._unbroadcasted_scale_tril).expand(value.shape)
         )
         return (

@@ -4,7 +4,7 @@ from ..base.constants import strided
 from ..base.errors import hinted
 from ..base.lazy import lazy_module, standing
 from ..core.handle import shape_of
-from ..ops import arithmetic, network, shapes
+from ..ops import arithmetic, network, restriding
 from ..ops.creation import empty_strided
 from ..ops.inplace import inplace
 from ..ops.left_out import ABSENT_METHODS, absent_function
@@ -19,10 +19,11 @@ HOMES = {
         "as_strided_scatter diagonal_scatter narrow_copy select_scatter slice_scatter unsafe_chunk "
         "unsafe_split unsafe_split_with_sizes"
     ),
-    "ops.matrix_functions": "cholesky_inverse cholesky_solve logdet matrix_exp",
+    "ops.decompositions": "cholesky_inverse cholesky_solve",
+    "ops.matrix_functions": "logdet matrix_exp",
     "ops.factorizations": "geqrf lu_solve orgqr ormqr triangular_solve",
     "ops.integrals": "corrcoef cov frexp histogram isreal nonzero_static",
-    "ops.matrices_by_old_names": "det inverse pinverse slogdet",
+    "ops.matrices_by_old_names": "cholesky det inverse pinverse qr slogdet svd",
     "ops.random": (
         "bernoulli bernoulli_ cauchy_ exponential_ geometric_ log_normal_ multinomial normal_ "
         "random_ uniform_"
@@ -76,12 +77,6 @@ def _of_sparse(name, kind="sparse", instead="to_sparse"):
 
 METHODS = {name: _method(home, name) for home, names in HOMES.items() for name in names.split()}
 METHODS["lu"] = _method("ops.factorizations", "lu", "old_lu")
-METHODS.update(
-    {
-        name: _method("ops.matrix_functions", name, f"_old_{name}")
-        for name in ("cholesky", "qr", "svd")
-    }
-)
 METHODS = {name: absent_function(name, "Tensor") for name in ABSENT_METHODS} | METHODS
 METHODS.update({name + "_": inplace(METHODS[name]) for name in CHANGING})
 
@@ -92,7 +87,7 @@ class LateMethods:
     __slots__ = ()
     locals().update(METHODS)
     hardshrink = network.hardshrink
-    swapdims_, as_strided_ = shapes.transpose_, shapes.as_strided_
+    swapdims_, as_strided_ = restriding.transpose_, restriding.as_strided_
 
     def conj_physical_(self):
         """The conjugate in place."""

@@ -4,6 +4,7 @@ import os
 import warnings
 from contextlib import contextmanager
 
+from ..base.frames import warn_always
 from ..core.handle import TensorBase
 from ..ops.flags import require_bool
 
@@ -41,8 +42,7 @@ class Switches:
             vars(self).update(before)
 
 
-_STATE = {"deterministic": False, "warn_only": False, "precision": "highest", "warn_always": False,
-          "interop": None}  # fmt: skip
+_STATE = {"deterministic": False, "warn_only": False, "precision": "highest", "interop": None}
 
 
 def use_deterministic_algorithms(mode, *, warn_only=False):
@@ -99,11 +99,11 @@ def get_float32_matmul_precision():
 
 def set_warn_always(b):
     """Whether warnings that come once should always come."""
-    _STATE["warn_always"] = bool(b)
+    warn_always(b)
 
 
 def is_warn_always_enabled():
-    return _STATE["warn_always"]
+    return warn_always()
 
 
 def get_num_interop_threads():

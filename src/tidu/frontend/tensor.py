@@ -1,11 +1,11 @@
-"""Tensor: the class users see. Its parts: what a tensor is (here), and its methods
-(`tensor_methods.py`), which are the functions of `ops`. Read the operators, then `backward`."""
+"""Tensor: the class users see. Its parts: what a tensor is (here), what it is as Python's numbers
+(`numbers.py`), and its methods (`tensor_methods.py`), which are the functions of `ops`. Read the
+operators, then `backward`."""
 
 import warnings
 import weakref
 from collections import OrderedDict
 from functools import lru_cache
-from textwrap import indent
 
 import numpy as np
 
@@ -25,37 +25,37 @@ from ..core.handle import (
     LEAF,
     TensorBase,
     Unresolved,
-    bottom,
     concrete,
     element_type,
     extra_of,
     is_inference,
     lying,
     note_shared,
+    note_view,
     settle,
-    shape_of,
     wrap,
 )
 from ..core.modes import LOCAL, grad_enabled
 from ..core.node import Node, hooks_of
 from ..core.versions import version
-from ..ops.convert import scalar_name, type_of
+from ..ops.convert import named, scalar_name, type_of
 from ..ops.flags import require_bool
 from ..ops.from_data import array_from
 from ..ops.operators import invert, matmul, operator, power, reflected, rmatmul
+from ..ops.shapes import view_as
 from ..transforms.mutation import written
 from .late_methods import LateMethods
-from .subclasses import as_subclass, of_class
+from .numbers import ToNumbers
 from .tensor_methods import TensorMethods
 
 __all__ = ["Tensor"]
 
 _ROOT = __name__.partition(".")[0]
 overrides = lazy_module(f"{_ROOT}.overrides")
-printing = lazy_module(f"{_ROOT}.base.printing")
+text = lazy_module(f"{_ROOT}.frontend.text")  # loaded by the first `print`
 
 
-class Tensor(TensorMethods, LateMethods, TensorBase):
+class Tensor(TensorMethods, LateMethods, ToNumbers, TensorBase):
     """A multi-dimensional array whose operations can be differentiated.
 
     >>> import tidu as torch
@@ -93,7 +93,22 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
         made._node = LEAF if require_grad else None
         return made
 
-    as_subclass = as_subclass
+    def as_subclass(self, cls):
+        """The same memory as an instance of `cls`; gradients pass through."""
+        if not isinstance(cls, type) or not issubclass(cls, TensorBase):
+            raise TypeError(hinted(
+                "Creating a Tensor subclass from a class that does not inherit from Tensor is not "
+                "possible. Make sure your class inherits from Tensor.",
+                "write class T(torch.Tensor).",
+            ))  # fmt: skip
+        if self._node is None:
+            return of_class(cls, self)
+        view = named(view_as(self, self), "AliasBackward0")
+        made = of_class(cls, view)
+        made._view = view._view
+        if made._view is not None:
+            note_view(made._view.base, made)
+        return made
 
     # --- what it is ---
 
@@ -179,7 +194,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     def grad(self, value):
         settle(self)
         if value is not None:
-            _check_grad(self, value)
+            leaves.check_grad(self, value)
         self._grad = value
 
     @grad.deleter
@@ -331,63 +346,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     def __dlpack_device__(self):
         return (1, 0)
 
-    # --- to Python ---
-
-    def item(self):
-        """The one element as a Python number."""
-        value = self._value
-        if value.dtype is None:
-            if LOCAL.tracer and (later := LOCAL.tracer.later(self)) is not None:
-                return later
-            value = concrete(self)
-        if value.size != 1:
-            raise RuntimeError(f"a Tensor with {value.size} elements cannot be converted to Scalar")
-        number = value.item()
-        return float(number) if value.dtype.kind == "V" else number
-
-    def tolist(self):
-        """Nested lists of Python numbers."""
-        value = concrete(self)
-        return value.astype(np.float32).tolist() if value.dtype.kind == "V" else value.tolist()
-
-    def __bool__(self):
-        value = concrete(self, "bool")
-        if value.size != 1:
-            if value.size == 0:
-                raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
-            raise RuntimeError(
-                hinted(
-                    "Boolean value of Tensor with more than one value is ambiguous",
-                    "use .all() or .any(), or torch.where for a choice per element.",
-                )
-            )
-        return bool(value)
-
-    def __float__(self):
-        return float(self._number())
-
-    def __int__(self):
-        return int(self._number())
-
-    def __complex__(self):
-        return complex(self._number())
-
-    def _number(self):
-        if self.numel() != 1:
-            raise ValueError(
-                hinted(
-                    "only one element tensors can be converted to Python scalars",
-                    f"reduce the {self.numel()} elements first (.sum(), .mean()), or take "
-                    ".tolist().",
-                )
-            )
-        return self.item()
-
-    def __index__(self):
-        value = concrete(self)
-        if value.size != 1 or value.dtype.kind not in "iub":
-            raise TypeError("only integer tensors of a single element can be converted to an index")
-        return int(value)
+    # --- as a container ---
 
     def __len__(self):
         shape = self._value.shape
@@ -414,7 +373,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
         return object.__format__(self, spec)
 
     def __repr__(self, *, tensor_contents=None):
-        return _text(self)
+        return text.text_of(self)
 
     def __hash__(self):
         return id(self)
@@ -502,6 +461,14 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
 TensorBase.handle_class = Tensor
 
 
+def of_class(cls, tensor):
+    """The same value as a new instance of a class."""
+    handle = object.__new__(cls)
+    handle._value, handle._node = tensor._value, tensor._node
+    handle._grad = handle._view = handle._extra = None
+    return handle
+
+
 def _legacy_value(args):
     """torch.Tensor(2, 3), torch.Tensor([1, 2]), torch.Tensor()."""
     if not args:
@@ -532,33 +499,6 @@ def _rebuilt(cls, array, requires_grad, state, conj=False, neg=False):
     return tensor
 
 
-def _check_grad(tensor, value):
-    if not isinstance(value, TensorBase):
-        raise TypeError(
-            f"assigned grad expected to be a Tensor or None but got grad of type "
-            f"{type(value).__name__}"
-        )
-    if value is tensor:
-        raise RuntimeError("can't assign Variable as its own grad")
-    wanted = leaves.grad_dtype(tensor) if tensor.is_leaf else type_of(tensor)
-    if wanted is not None and type_of(value) is not wanted:
-        have, want = scalar_name(type_of(value)), scalar_name(wanted)
-        raise RuntimeError(
-            hinted(
-                f"attempting to assign a gradient with dtype '{have.lower()}' to a tensor with "
-                f"grad_dtype '{want}'.",
-                f"convert it first, as in x.grad = g.to({wanted}).",
-            )
-        )
-    if tuple(shape_of(value)) != tuple(shape_of(tensor)):
-        raise RuntimeError(
-            f"attempting to assign a gradient of size '{list(shape_of(value))}' to a tensor of "
-            "size "
-            f"'{list(shape_of(tensor))}'. Please ensure that the gradient and the tensor are the "
-            "same size"
-        )
-
-
 @lru_cache(256)
 def _no_attribute(kind, name):
     """The refusal of an attribute; programs ask for absent ones often, NumPy on each conversion."""
@@ -566,35 +506,3 @@ def _no_attribute(kind, name):
     names = [n for n in dir(kind) if not n.startswith("_")]
     near = None if name.startswith("_") else suggest(name, names)
     return hinted(message, f"did you mean '{near}'?") if near else message
-
-
-def _text(tensor):
-    value = settle(tensor)
-    under = value.dtype is None and value.__class__ is not Unresolved
-    return _text_under(value) if under else _plain_text(tensor, ())
-
-
-def _plain_text(tensor, after):
-    kind, plain = type(tensor), getattr(tensor.__torch_function__, "plain_results", False)
-    grad_fn = None if tensor.is_leaf else tensor.grad_fn.name().rpartition("::")[2]
-    return printing.tensor_text(
-        np.asarray(bottom(tensor)), default_dtype=DEFAULT.dtype.name,
-        requires_grad=tensor.is_leaf and tensor.requires_grad, grad_fn=grad_fn, after=after,
-        prefix="tensor(" if plain or kind is Tensor else f"{kind.__name__}(",
-    )  # fmt: skip
-
-
-def _text_under(value):
-    """The text of what a transform stands for, as PyTorch words it."""
-    inner = getattr(value, "tensor", None)
-    if inner is None:
-        if LOCAL.tracer is not None:
-            LOCAL.tracer.refuse("it prints a tensor, or makes text of one")
-        return f"{type(value).__name__}(shape={list(value.shape)}, level={value.level.depth})"
-    axis, text = getattr(value, "axis", None), repr(inner)
-    if value.level.by_hand:
-        shown = value.level.alive and inner._value.dtype is not None
-        return _plain_text(inner, (f"tangent={value.tangent!r}",)) if shown else text
-    kind = "GradTrackingTensor(" if axis is None else "BatchedTensor("
-    place = "" if axis is None else f", bdim={axis}"
-    return f"{kind}lvl={value.level.depth}{place}, value=\n{indent(text, '    ')}\n)"

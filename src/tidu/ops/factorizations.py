@@ -28,22 +28,19 @@ from .convert import (
     require_tensor,
     type_of,
 )
+from .decompositions import cholesky, eigh, qr, svd
 from .diagonals import tril, triu
 from .examples import each_example
 from .flags import strict
 from .joining import cat
 from .linalg import matmul
 from .matrix_functions import (
-    _matrices,
-    _outs,
-    cholesky,
-    eigh,
+    checked_matrices,
+    finish_all,
     inv,
-    qr,
     solution,
     solve,
     solve_triangular,
-    svd,
     zero_pivots,
 )
 from .random import randn
@@ -72,7 +69,7 @@ def _permutation(pivots, n, dtype):
 
 def _factored(name, A, pivot):
     """(packed factors with their derivative, pivots, info)."""
-    _matrices(name, A)
+    checked_matrices(name, A)
     if not pivot:
         raise RuntimeError(f"{name}: LU without pivoting is not implemented on the CPU")
     packed, pivots, info = f.lu_pivoted(A.detach())
@@ -108,7 +105,7 @@ def lu_factor(A, *, pivot=True, out=None):
     packed, pivots, info = _factored("linalg.lu_factor", A, pivot)
     if info._value.dtype is not None and concrete(info).any():
         _refuse_zero_on_diagonal(concrete(info))
-    return _outs(KINDS["linalg_lu_factor"]((packed, pivots)), out)
+    return finish_all(KINDS["linalg_lu_factor"]((packed, pivots)), out)
 
 
 def _refuse_zero_on_diagonal(info):
@@ -127,15 +124,15 @@ def lu_factor_ex(A, *, pivot=True, check_errors=False, out=None):
     results = _factored("linalg.lu_factor_ex", A, pivot)
     if check_errors and results[2]._value.dtype is not None and concrete(results[2]).any():
         raise RuntimeError("torch.linalg.lu_factor_ex: U is singular")
-    return _outs(KINDS["linalg_lu_factor_ex"](results), out)
+    return finish_all(KINDS["linalg_lu_factor_ex"](results), out)
 
 
 def old_lu(A, pivot=True, get_infos=False, out=None):
     """torch.lu: (LU, pivots), and info if asked for."""
     results = _factored("linalg.lu_factor", A, pivot)
     if get_infos:
-        return _outs(KINDS["linalg_lu_factor_ex"](results), out)
-    return _outs(KINDS["linalg_lu_factor"](results[:2]), out)
+        return finish_all(KINDS["linalg_lu_factor_ex"](results), out)
+    return finish_all(KINDS["linalg_lu_factor"](results[:2]), out)
 
 
 def _parts(packed):
@@ -162,7 +159,7 @@ def lu(A, *, pivot=True, out=None):
     low, high = _parts(packed)
     named(low, "LinalgLuBackward0", A, P=p, L=RESULT, U=Later(_upper, A), pivot=True)
     named(high, "LinalgLuBackward0", A, P=p, L=Later(_lower, A), U=RESULT, pivot=True)
-    return _outs(KINDS["linalg_lu"]((p, low, high)), out)
+    return finish_all(KINDS["linalg_lu"]((p, low, high)), out)
 
 
 @strict
@@ -180,7 +177,7 @@ def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=N
     if unpack_pivots:
         p = _permutation(LU_pivots, shape_of(LU_data)[-2], type_of(LU_data))
     low, high = _parts(LU_data) if unpack_data else (nothing, nothing)
-    return _outs(KINDS["lu_unpack"]((p, low, high)), out)
+    return finish_all(KINDS["lu_unpack"]((p, low, high)), out)
 
 
 @strict
@@ -212,21 +209,23 @@ _LDL = "aten::linalg_ldl_factor_ex"
 
 
 def _ldl(name, A, hermitian):
-    return f.ldl(_matrices(name, A, square=True).detach(), hermitian=hermitian)
+    return f.ldl(checked_matrices(name, A, square=True).detach(), hermitian=hermitian)
 
 
 @strict(name="linalg_ldl_factor")
 @underived(_LDL)
 def ldl_factor(A, *, hermitian=False, out=None):
     """(LD, pivots) of symmetric (or Hermitian) matrices, of which the lower triangle is read."""
-    return _outs(KINDS["linalg_ldl_factor"](_ldl("linalg.ldl_factor", A, hermitian)[:2]), out)
+    return finish_all(KINDS["linalg_ldl_factor"](_ldl("linalg.ldl_factor", A, hermitian)[:2]), out)
 
 
 @strict(name="linalg_ldl_factor_ex")
 @underived(_LDL)
 def ldl_factor_ex(A, *, hermitian=False, check_errors=False, out=None):
     """(LD, pivots, info)."""
-    return _outs(KINDS["linalg_ldl_factor_ex"](_ldl("linalg.ldl_factor_ex", A, hermitian)), out)
+    return finish_all(
+        KINDS["linalg_ldl_factor_ex"](_ldl("linalg.ldl_factor_ex", A, hermitian)), out
+    )
 
 
 @strict(name="linalg_ldl_solve")
@@ -290,7 +289,7 @@ def _reflected(v, tau, k, x, adjoint=False):
 @worded
 def householder_product(A, tau, *, out=None):
     """The first columns of the product of reflections that geqrf gives."""
-    _matrices("linalg.householder_product", A)
+    checked_matrices("linalg.householder_product", A)
     n, m = tuple(shape_of(A))[-2:]
     if n < m:
         raise RuntimeError(
@@ -349,7 +348,7 @@ def ormqr(input, tau, other, left=True, transpose=False, *, out=None):
 @underived("geqrf", "GeqrfBackward0", "the derivative for 'geqrf' is not implemented.")
 def geqrf(input, *, out=None):
     """(a, tau): LAPACK's QR factorisation, R above and the reflections below the diagonal."""
-    return _outs(KINDS["geqrf"](f.raw_qr(_matrices("geqrf", input).detach())), out)
+    return finish_all(KINDS["geqrf"](f.raw_qr(checked_matrices("geqrf", input).detach())), out)
 
 
 # --- solutions ------------------------------------------------------------------------------------
@@ -359,7 +358,7 @@ def geqrf(input, *, out=None):
 def solve_ex(A, B, *, left=True, check_errors=False, out=None):
     """(result, info): as linalg.solve; info is 0 where it worked."""
     result = solution(A, B, left, check_errors)
-    return _outs(KINDS["linalg_solve_ex"]((result, zero_pivots(A, result))), out)
+    return finish_all(KINDS["linalg_solve_ex"]((result, zero_pivots(A, result))), out)
 
 
 @strict
@@ -373,7 +372,7 @@ def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False, *, 
     result = solutions.triangular_solve(part, b, upper=high, unit=unitriangular)
     lead = tuple(shape_of(result))[:-2]
     whole = in_columns(expand(A, (*lead, *tuple(shape_of(A))[-2:])).clone())
-    return _outs(KINDS["triangular_solve"]((result, whole)), out)
+    return finish_all(KINDS["triangular_solve"]((result, whole)), out)
 
 
 @worded

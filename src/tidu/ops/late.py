@@ -20,7 +20,9 @@ REMEDIES.open(lambda *call: _failed_calls.remedies(*call))
 # Functions that torch itself has, and those which nn.functional or linalg give out.
 _OF_TORCH = {
     ".convolution": "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d",
-    ".matrix_functions": "cholesky_inverse cholesky_solve logdet matrix_exp",
+    ".decompositions": "cholesky_inverse cholesky_solve",
+    ".matrices_by_old_names": "cholesky qr svd",
+    ".matrix_functions": "logdet matrix_exp",
     ".padding": "pixel_shuffle pixel_unshuffle",
     ".adaptive_pooling": "adaptive_avg_pool1d adaptive_max_pool1d",
     ".pooling": "avg_pool1d max_pool1d max_pool2d max_pool3d",
@@ -31,7 +33,8 @@ _OF_TORCH = {
 }
 _OF_OTHERS = {
     ".convolution": "fold unfold",
-    ".matrix_functions": "det inv pinv slogdet",
+    ".decompositions": "pinv",
+    ".matrix_functions": "det inv slogdet",
     ".padding": "pad",
     ".adaptive_pooling": (
         "adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool2d adaptive_max_pool3d"
@@ -43,11 +46,7 @@ _OF_OTHERS = {
 
 
 # Functions of torch itself, and all of them: name -> ".module:name there".
-TORCH = at_home(_OF_TORCH) | {
-    "cholesky": ".matrix_functions:_old_cholesky",
-    "qr": ".matrix_functions:_old_qr",
-    "svd": ".matrix_functions:_old_svd",
-}
+TORCH = at_home(_OF_TORCH)
 HOMES = TORCH | at_home(_OF_OTHERS)
 
 

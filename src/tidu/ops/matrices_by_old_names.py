@@ -1,9 +1,11 @@
-"""torch.det, slogdet, inverse, pinverse, swapaxes: other functions under names, and with words for
-their arguments, that torch itself has."""
+"""torch.svd, qr, det, inverse, swapaxes ...: other functions under names, and with words for their
+arguments, that torch itself has."""
 
-from . import matrix_functions, shapes
+from ..primitives import matrices
+from . import decompositions, matrix_functions, shapes
+from .matrix_functions import KINDS, finish_all
 
-__all__ = ["det", "inverse", "pinverse", "slogdet", "swapaxes"]
+__all__ = ["cholesky", "det", "inverse", "pinverse", "qr", "slogdet", "svd", "swapaxes"]
 
 
 def det(input, *, out=None):
@@ -23,9 +25,25 @@ def inverse(input, *, out=None):
 
 def pinverse(input, rcond=1e-15, *, out=None):
     """The pseudoinverse of each matrix; singular values below rcond · largest count as 0."""
-    return matrix_functions.pinv(input, rtol=rcond, out=out)
+    return decompositions.pinv(input, rtol=rcond, out=out)
 
 
 def swapaxes(input, axis0, axis1):
     """Two axes exchanged."""
     return shapes.transpose(input, axis0, axis1)
+
+
+def svd(input, some=True, compute_uv=True, *, out=None):
+    """(U, S, V), V not transposed."""
+    u, s, vh = decompositions.svd(input, full_matrices=not some)
+    return finish_all(KINDS["svd"]((u, s, matrices.hermitian(vh))), out)
+
+
+def qr(input, some=True, *, out=None):
+    """As linalg.qr."""
+    return finish_all(KINDS["qr"](decompositions.qr(input, "reduced" if some else "complete")), out)
+
+
+def cholesky(input, upper=False, *, out=None):
+    """As linalg.cholesky."""
+    return decompositions.cholesky(input, upper=upper, out=out)

@@ -32,6 +32,7 @@ __all__ = ["Fused", "fused", "fused_nondifferentiable"]
 
 # Reads formulas in the words of primitives, which stand above and below this module.
 derivation = lazy_module(__name__.rpartition(".")[0] + ".derivation")
+kept = lazy_module(__name__.rpartition(".")[0] + ".kept")
 
 _FIELDS = ("computed", "derivation", "element_type", "formula", "inverse", "params", "saves")
 _DERIVED = ("derivation", "rules", "rule", "rule_x", "rule_y")
@@ -56,7 +57,8 @@ class Fused(Derived):
         if name == "derivation":
             self.derivation = derivation.derived(self)
             return self.derivation
-        self.vjp = {i: self.derivation.rule(i, read) for i, read in self.saves.items()}
+        derive = lambda: {i: self.derivation.rule(i, read) for i, read in self.saves.items()}
+        self.vjp = kept.rules(self, "backward", derive)
         self.rules = tuple([bind(self.vjp.get(i), self.inputs) for i in self.inputs])
         if isinstance(self, (Unary, Binary)):
             for field, value in special_class(self.inputs, self.vjp)[1].items():

@@ -85,6 +85,9 @@ class Tracer(Reading):
         """What a trace can't follow is an error."""
         raise RuntimeError(reason)
 
+    def looks_at(self, node):
+        """The program looks at a step of the backward pass."""
+
     def arrives(self, leaf):
         """A gradient arrives at a leaf."""
 

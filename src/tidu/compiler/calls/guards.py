@@ -13,6 +13,7 @@ import numpy as np
 
 from ...core.handle import LEAF, TensorBase
 from ..machine import kernels, native
+from ..machine.sources import Text
 from . import finishing
 from .objects import TENSOR_SLOTS, layout, slots_of, version_of
 from .records import (
@@ -225,6 +226,11 @@ tell:
 
 @lru_cache
 def _text():
+    at = layout()
+    return Text(_written, "guards", [getattr(at, name) for name in at.__slots__], _OFTEN)
+
+
+def _written():
     at, texts, module = layout(), [], {}
     kinds = [kind for kind in CHECKS if kind != (DICT if at.version is None else SCAN)]
     for kind in kinds:

@@ -251,7 +251,7 @@ class Quick:
         compiled, captured, program = self.compiled, self.compiled.captured, self.compiled.forward
         places = [what for kind, what in captured.results if kind == "output"]
         slots = {i: program.own_slot(i) for i in places}
-        apart = compiled.reverse or compiled.late or self.other_grads or captured.refused
+        apart = compiled.back or compiled.late or self.other_grads or captured.refused
         others = {kind for kind, _ in captured.results} - {"constant", "output"}
         if not (guards.finishes() and program.small) or apart or others:
             return None
@@ -332,7 +332,7 @@ class Quick:
         del held
         for place in compiled.copied:
             outs[place] = outs[place].copy()
-        handles = () if compiled.reverse is None else [resolved(g, tensors) for g in compiled.given]
+        handles = () if compiled.back is None else [resolved(g, tensors) for g in compiled.given]
         grads = self.other_grads if ready else compiled.grads
         return compiled.finish(outs, tensors, handles, grads)
 

@@ -52,12 +52,21 @@ def parted(function, stops, compiled, callee=None):
         return None
     cutter = _Cutter(plain, tree, stops, compiled, callee)
     body = cutter.cut()
-    if not cutter.stretches and not cutter.calls:
+    if not cutter.calls and (not cutter.stretches or _as_before(tree.body, cutter.runs)):
         return None
     others = {_PARTS: cutter.stretches, _CALLEE: callee}
     made = _made(_def(tree, tree.args, body), plain, others)
     made.__defaults__, made.__kwdefaults__ = plain.__defaults__, plain.__kwdefaults__
     return made if owner is None else types.MethodType(made, owner)
+
+
+def _as_before(body, runs):
+    """Whether the one stretch is all that the function does before it returns variables: a cut
+    there leads to the same stretch again."""
+    if len(runs) > 1 or runs[0] != body[:-1] or not isinstance(body[-1], ast.Return):
+        return False
+    plain = (ast.Return, ast.Tuple, ast.Name, ast.Load)
+    return all(isinstance(node, plain) for node in ast.walk(body[-1]))
 
 
 # --- the text -------------------------------------------------------------------------------------
@@ -175,7 +184,7 @@ class _Cutter:
     def __init__(self, function, tree, stops, compiled, callee):
         self.function, self.tree, self.stops, self.compiled = function, tree, stops, compiled
         self.callee, self.calls = callee, 0
-        self.stretches = []
+        self.stretches, self.runs = [], []
         code = function.__code__
         self.locals = {*code.co_varnames, *code.co_cellvars}
         self.first = code.co_varnames[0] if code.co_argcount else None
@@ -280,6 +289,7 @@ class _Cutter:
         made = _made(_def(ast.copy_location(ast.FunctionDef(name=self.tree.name), run[0]), given,
                           body), self.function, {})  # fmt: skip
         self.stretches.append(self.compiled(made))
+        self.runs.append(run)
         call = ast.Call(
             func=ast.Subscript(value=ast.Name(id=_PARTS, ctx=ast.Load()),
                                slice=ast.Constant(value=len(self.stretches) - 1), ctx=ast.Load()),

@@ -23,6 +23,7 @@ from ...transforms.trace import pick
 from ..graphs.exchanges import pooled_first
 from ..graphs.expansions import expanded
 from ..graphs.handing import handed_on
+from .backward import Backward
 from .program import Program
 
 __all__ = ["Compiled", "Entry", "Gradient", "memory_of", "resolved", "spent"]
@@ -64,6 +65,8 @@ def _view(base, steps, form):
         set_grad(was)
     if form[1] is not None:
         view._view.part = form[1]
+    if form[2] is not None and view is not base and view._node.__class__ is Node:
+        view._node.name = form[2]
     return view
 
 
@@ -97,10 +100,10 @@ class Compiled:
                        if old.order and not varying}  # fmt: skip
         self.targets = self._in_place(graph)
         if captured.backward is None:
-            front, self.saved, self.reverse = graph, [], None
+            front, self.saved, self.back = graph, [], None
         else:
             front, back, self.saved = _parted(_exchanged(graph, captured), captured, varying)
-            self.reverse = Program(back, varying=varying)
+            self.back = Backward(back, len(captured.seed_shapes), varying)
         again = [place for _, place, apart in captured.gradients if place is not None and apart]
         homes = captured.homes
         self.forward = Program(front, self.targets, again, varying, homes, self.orders)
@@ -132,6 +135,11 @@ class Compiled:
         self.parts = [i for i, (kind, what) in enumerate(captured.results)
                       if i in parts or (kind == "again" and what in parts)]  # fmt: skip
         self.together = self._together()
+
+    @property
+    def reverse(self):
+        """The backward program where a gradient reaches every result; None without one."""
+        return None if self.back is None else self.back.whole()
 
     def reached(self):
         """The tensors that must lie apart from those it is given, as memory is written."""
@@ -235,7 +243,7 @@ class Compiled:
             else:
                 array = outs[what]
                 results.append(wrap(array if what in self.together else value_of(array)))
-        if self.reverse is not None:
+        if self.back is not None:
             self._track(results, outs, handles)
         elif captured.spent:
             for i in captured.tracked:
@@ -327,11 +335,12 @@ class _Backward:
             raise RuntimeError(_TWICE)
         shapes = compiled.captured.seed_shapes
         seeds = [
-            np.zeros(shape, dtype) if part is None else _in_order(part, shape, dtype)
+            _in_order(part, dtype) if part is not None else
+            np.zeros(shape, dtype) if compiled.captured.fills else None
             for part, (shape, dtype) in zip(gs, shapes, strict=True)
-        ]
-        outs = compiled.reverse([*[np.asarray(s, order="C") for s in saved[0]], *seeds])
-        return tuple([value_of(o) for o in outs])
+        ]  # fmt: skip
+        outs = compiled.back([np.asarray(s, order="C") for s in saved[0]], seeds)
+        return tuple([o if o is None else value_of(o) for o in outs])
 
 
 class _Refusal(_Backward):
@@ -346,7 +355,7 @@ class _Refusal(_Backward):
         raise self.kind(self.says)
 
 
-def _in_order(part, shape, dtype):
+def _in_order(part, dtype):
     """As an array in C order."""
     return np.asarray(part, dtype, order="C")
 

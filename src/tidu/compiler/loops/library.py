@@ -22,6 +22,7 @@ from ...core.blocks import THREADS
 from ...core.native import NATIVE
 from ..machine import kernels, native, pool
 from ..machine.code import BYTES, Code, Value, kind_of
+from ..machine.sources import Text
 from . import blocked, epilogues
 from .nests import HEADER, Written, homes
 from .reductions import loop
@@ -76,11 +77,11 @@ def address(letter, epilogue=False, vector=False):
 
 def begin(*dtypes):
     """Have the loops for products of these types compiled that are not yet."""
-    if blocked.serves() and available():
+    if dtypes and blocked.serves() and available():
         for dtype in dtypes:
             blocked.begin(kind_of(dtype))
-            for text in _texts(kind_of(dtype)):  # which another process's first step uses
-                native.keep(text)
+            for biased in (False, True):  # which another process's first step uses
+                native.keep(_text(kind_of(dtype), biased))
 
 
 # --- how a product is cut -------------------------------------------------------------------------
@@ -208,11 +209,16 @@ def _all_units(m, unit):
 def _general(kind, biased):
     """``kernel(c, a, b, bias, *20 numbers, units)``: any product; `_computed` gives them."""
     letter = "s" if kind == "f32" else "d"
-    imports = [(f"{letter}gemm", address(letter))]
-    return kernels.build(*_body(kind, biased), chunk=None, work=_WORK, imports=imports)
+    (found,) = kernels.load(_text(kind, biased), imports=[(f"{letter}gemm", address(letter))])
+    return kernels.function_at(found)
 
 
 _WORK = 1 << 15
+
+
+def _text(kind, biased):
+    decided = "products", kind, biased, native.HOST.vector_bytes
+    return Text(lambda: kernels.whole(*_body(kind, biased), None, _WORK), *decided)
 
 
 def _body(kind, biased):
@@ -330,11 +336,8 @@ def _serves(dtype):
 @lru_cache
 def _at_hand(kind):
     """Whether the cache has all of it: to compile the least function touches 30 MiB of LLVM."""
-    return all(map(native.is_kept, _texts(kind))) and blocked.at_hand(kind)
-
-
-def _texts(kind):
-    return [kernels.whole(*_body(kind, biased), None, _WORK) for biased in (False, True)]
+    texts = [_text(kind, biased) for biased in (False, True)]
+    return all(map(native.is_kept, texts)) and blocked.at_hand(kind)
 
 
 def _step(layout, axis):

@@ -1,11 +1,15 @@
 """A stamp of this library's own files, and text that need not be written for its key."""
 
+import hashlib
 import os
 import platform
 import sys
 from functools import cache
 
 import numpy as np
+
+from ...primitives import kept
+from . import cache as files
 
 __all__ = ["Text", "stamp"]
 
@@ -14,8 +18,8 @@ _FOLDERS = ("base", "compiler", "core", "primitives", "program", "transforms")
 
 @cache
 def stamp():
-    """This library's files, and the interpreter and NumPy; None where its files are no files (a
-    library in an archive)."""
+    """The digest of what this library's files are, and of the interpreter and NumPy; None where its
+    files are no files (a library in an archive)."""
     stamps = [sys.version, np.__version__, platform.machine()]
     root = os.path.dirname(sys.modules[__name__.partition(".")[0]].__file__)
     waiting = [os.path.join(root, name) for name in _FOLDERS]
@@ -30,7 +34,7 @@ def stamp():
                         waiting.append(entry.path)
     except OSError:
         return None
-    return repr(stamps)
+    return hashlib.sha256(repr(stamps).encode()).hexdigest()
 
 
 class Text:
@@ -43,3 +47,19 @@ class Text:
     def named(self):
         """What stands for the text in the key of its code."""
         return self.write() if stamp() is None else repr((stamp(), self.decided))
+
+
+# --- derived rules --------------------------------------------------------------------------------
+
+
+def _read(key):
+    return None if stamp() is None else files.read(files.key_of("rule", stamp(), key))
+
+
+def _write(key, data):
+    if stamp() is not None:
+        files.write(files.key_of("rule", stamp(), key), data)
+
+
+kept.reading.open(_read)
+kept.writing.open(_write)

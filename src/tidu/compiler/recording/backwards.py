@@ -5,7 +5,7 @@ from ...core.node import Packed
 from ...primitives.underived import refused
 from ...transforms.reverse import reachable
 
-__all__ = ["calls_program", "edge", "refusal"]
+__all__ = ["calls_program", "edge", "fills", "refusal"]
 
 
 def edge(tensor):
@@ -25,5 +25,14 @@ def calls_program(seeds):
     """Whether functions of the program run in a pass: hooks, or a Function's backward."""
     return any(
         node.hooks is not None or node.prim.name == "function" or isinstance(node.saved, Packed)
+        for node in reachable(seeds)
+    )
+
+
+def fills(seeds):
+    """Whether a rule of the program's own may be given zeros for a result that no gradient reaches:
+    such a rule need not be linear, and gives zeros where others give nothing."""
+    return any(
+        node.prim.name == "function" and len(getattr(node, "outputs", ())) > 1
         for node in reachable(seeds)
     )

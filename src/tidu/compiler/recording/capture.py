@@ -18,6 +18,7 @@ from ...base.streams import default_generator
 from ...core.handle import LEAF, TensorBase, Unresolved, root_of, shape_of, wrap
 from ...core.levels import Around, StandIn
 from ...core.modes import LOCAL
+from ...core.node import Node, name_of
 from ...primitives.base import address
 from ...program.ir import Variable
 from ...transforms.draws import place_of, return_to
@@ -27,7 +28,7 @@ from ...transforms.trace import Traced, memory_of, pick
 from ...transforms.write_checks import overlaps_itself, shown_twice
 from ..graphs.questions import Deferred
 from ..loops.layout import VIEWS
-from .backwards import calls_program, edge, refusal
+from .backwards import calls_program, edge, fills, refusal
 from .breaks import CLOCK, Break, Surroundings, Undecided, Unplaced, frames_of
 from .executed import Executed
 from .growing import APPENDED, Growing
@@ -62,6 +63,7 @@ class Captured:
         self.names = None  # that the code mentions which ran; None where that can't be told
         self.rates, self.count = [], 0  # how many of the results are returned, not stored
         self.tracked, self.leaves, self.backward, self.spent = [], [], None, False
+        self.fills = False  # whether gradients that are missing are zeros to its backward pass
         self.refused = []  # (number of a result, kind and words of the error its gradient is)
         self.arrivals = []  # the Held at which a gradient arrives while the function runs
 
@@ -364,7 +366,8 @@ class _Run:
         base, steps = root_of(value)
         view = value._view  # which has its base's history; one of `detach()` has none
         linked = view is not None and view.base is base
-        form = (view.grad_mode, view.part) if linked else None
+        name = name_of(value._node) if linked and value._node.__class__ is Node else None
+        form = (view.grad_mode, view.part, name) if linked else None
         for old in self.olds if base is not value else ():
             if old.handle is base:
                 return "view", (old, self._told(steps, outputs), form)
@@ -451,6 +454,7 @@ class _Run:
     def _passed(self, made, seeds, wanted):
         """The backward pass that is left to the caller. What it does besides computing it would do
         at the caller's passes, and not now."""
+        made.fills = fills(seeds)
         if not calls_program(seeds):
             return run_pass(seeds, retain=True, wanted=wanted, lift=_rewrap)
         before = self._changes()

@@ -89,6 +89,11 @@ class RunTracer(Tracer):
     def refuse(self, reason):
         self.gives_up(Break(reason, frames_here()))
 
+    def looks_at(self, node):
+        """What stands for the history of an argument has nothing to tell."""
+        if not self.done and any(held.edge is node for held in self.held):
+            self.refuse("it looks at how an argument was computed")
+
     def gives_up(self, error):
         self.refused = self.refused or error
         raise self.refused

@@ -72,7 +72,7 @@ class Module(StateMethods, TreeMethods, ConversionMethods, Named):
     training = True
     dump_patches = False
     call_super_init = False
-    reach_also = (GLOBAL_HOOKS,)  # what a call depends on besides, for the compiler
+    reach_also: tuple = (GLOBAL_HOOKS,)  # what a call depends on besides, for the compiler
     _hooked = False  # some hook of this module must be seen by __call__
     _is_full_backward_hook = None
     _mirrored = True  # `Registry` repeats parameters in the instance's dictionary
@@ -131,7 +131,8 @@ class Module(StateMethods, TreeMethods, ConversionMethods, Named):
         >>> layer(torch.tensor([-1.0, 2.0]))
         tensor([0., 2.])
         """
-        object.__setattr__(self, "forward", compilation.compile(self.forward, *args, **kwargs))
+        forward = compilation.compile(self.forward, *args, **kwargs)
+        self.__dict__.update(forward=forward, _compiled_forward=forward)
 
     def _call_impl(self, *args, **kwargs):
         if self._hooked and not any(getattr(self, name) for name in _CALL_HOOKS):
@@ -255,7 +256,7 @@ class Module(StateMethods, TreeMethods, ConversionMethods, Named):
                     f"cannot assign '{_type_name(param)}' object to parameter '{name}' "
                     "(torch.nn.Parameter or None required)"
                 )
-            if param.grad_fn is not None:
+            if not param.is_leaf:
                 raise ValueError(
                     f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must "
                     f"be created explicitly. To express '{name}' as a function of another Tensor, "
@@ -388,6 +389,9 @@ class Module(StateMethods, TreeMethods, ConversionMethods, Named):
 
     def __getstate__(self):
         state = {name: value for name, value in self.__dict__.items() if name != "_hooked"}
+        compiled = state.pop("_compiled_forward", None)
+        if compiled is not None and state.get("forward") is compiled:
+            del state["forward"]  # as PyTorch: a copy is not compiled
         for registry in _REGISTRIES:
             entries = state.get(registry, {})
             for name in entries:

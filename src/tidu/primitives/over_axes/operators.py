@@ -14,7 +14,7 @@ from ...base.lazy import lazy_module
 from ...core.handle import element_type, shape_of
 from ...core.primitive import Primitive, bind
 from ..base import batch_reduction, move_batches, shape_reduction
-from ..fused import Fused, reading
+from ..fused import Fused, kept, reading
 
 __all__ = [
     "Along", "Extreme", "OverAxes", "OverSeveralAxes", "Place", "Reduction",
@@ -29,7 +29,8 @@ class OverAxes(Primitive):
     """What has the rules of a formula over axes. Where these are found is said by the classes
     below: `reduces`, whether they go; `axes_text`, as a rule's text has them (None: all)."""
 
-    __slots__ = ("computed", "derivation", "fast", "formula", "params", "saves", "tangents")
+    __slots__ = ("computed", "derivation", "fast", "formula", "opposite", "params", "saves",
+                 "tangents")  # fmt: skip
     element_type, inverse = np.float64, False
 
     @property
@@ -43,11 +44,15 @@ class OverAxes(Primitive):
         if name == "derivation":
             self.derivation = found = derivation.derived(self)
         elif name == "rules":
-            self.vjp = {i: self.derivation.rule(i, self.saves[i]) for i in self.inputs}
+            derive = lambda: {i: self.derivation.rule(i, self.saves[i]) for i in self.inputs}
+            self.vjp = kept.rules(self, "backward", derive)
             self.rules = found = tuple([bind(self.vjp[i], self.inputs) for i in self.inputs])
         elif name == "tangents":
-            forward = [self.derivation.forward(i) for i in self.inputs]
+            derive = lambda: [self.derivation.forward(i) for i in self.inputs]
+            forward = kept.rules(self, "forward", derive)
             self.tangents = found = [bind(rule, self.inputs) for rule in forward]
+        elif name == "opposite":
+            self.opposite = found = kept.rules(self, name, lambda: self.derivation.opposite)
         else:
             raise AttributeError(f"'{self.name}' has no attribute '{name}'", name=name)
         return found
@@ -135,7 +140,7 @@ class Whole(OverAxes, Fused):
     def backward(self, g, saved, params, edges):
         x, y = edges
         of_x, of_y = self.rules
-        if x is None or y is None or not self.derivation.opposite:
+        if x is None or y is None or not self.opposite:
             return (
                 None if x is None else of_x(g, saved, params),
                 None if y is None else of_y(g, saved, params),

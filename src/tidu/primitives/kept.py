@@ -1,0 +1,114 @@
+"""Derived rules kept between processes: what one found of a formula, the next reads.
+
+A rule is a function of generated text: its code, and where the names it reads are found. The
+compiler hands in where such data lie (`reading`, `writing`); without it every process derives its
+own. A key says all that decides a rule besides this library's files. Read `rules`.
+"""
+
+import marshal
+import sys
+from importlib import import_module
+from types import FunctionType
+
+import numpy as np
+
+from ..base.frames import placed
+from ..base.lazy import Door
+
+__all__ = ["reading", "rules", "writing"]
+
+reading = Door(lambda key: None)  # key -> bytes, or None
+writing = Door(lambda key, data: None)
+
+_HOMES = ("tidu.primitives.", "tidu.core.")
+_LATE = ("derivation", "writer", "sums", "simpler", "symbols", "orders")  # modules that derive
+
+
+def rules(prim, way, derive):
+    """derive() of an operator: rules by input, a list of them, or a truth value; as it was kept
+    where another process has derived the same, in this `way`."""
+    if not isinstance(prim.formula, str):
+        return derive()
+    key = repr((way, type(prim).__name__, prim.name, prim.formula, prim.inputs, prim.params,
+                sorted(prim.saves.items()), prim.inverse, str(prim.element_type)))  # fmt: skip
+    data = reading(key)
+    found = None if data is None else _read(prim, marshal.loads(data))
+    if found is None:
+        found = derive()
+        told = _told(prim, found)
+        if told is not None:
+            writing(key, marshal.dumps(told))
+    return found
+
+
+# --- as data --------------------------------------------------------------------------------------
+
+
+def _told(prim, found):
+    """Rules as data; None where one has no text, or a name that stands nowhere."""
+    if isinstance(found, bool):
+        return found
+    each = list(found.values()) if isinstance(found, dict) else found
+    parts = [_of_rule(prim, rule) for rule in each]
+    if None in parts:
+        return None
+    return dict(zip(found, parts, strict=True)) if isinstance(found, dict) else parts
+
+
+def _of_rule(prim, rule):
+    text, code = getattr(rule, "text", None), getattr(rule, "__code__", None)
+    if text is None or any(hasattr(c, "co_code") for c in code.co_consts):
+        return None
+    places = {}
+    for name in code.co_names:
+        if name in rule.__globals__:
+            places[name] = _place(prim, name, rule.__globals__[name])
+    return None if None in places.values() else (text, code, places)
+
+
+def _place(prim, name, thing):
+    """Where a thing is found again: a number, a type, the operator's `fast`, (module, name)."""
+    if isinstance(thing, float):
+        return thing
+    if isinstance(thing, np.dtype):
+        return (thing.name,)
+    if name == "fast" and thing is prim.fast:
+        return ()
+    for module in sorted(sys.modules):
+        if module.startswith(_HOMES) and module.rpartition(".")[2] not in _LATE:
+            for attribute, value in vars(sys.modules[module]).items():
+                if value is thing:
+                    return module, attribute
+    return None
+
+
+# --- and back -------------------------------------------------------------------------------------
+
+
+def _read(prim, told):
+    """The rules that data tell; None where a name is not there."""
+    if isinstance(told, bool):
+        return told
+    try:
+        if isinstance(told, dict):
+            return {i: _rule(prim, *parts) for i, parts in told.items()}
+        return [_rule(prim, *parts) for parts in told]
+    except (ImportError, AttributeError):
+        return None
+
+
+def _rule(prim, text, code, places):
+    names = {name: _at(prim, place) for name, place in places.items()}
+    rule = FunctionType(placed(code, text), {"__name__": __name__, **names}, "rule")
+    rule.text = text
+    return rule
+
+
+def _at(prim, place):
+    if isinstance(place, float):
+        return place
+    if not place:
+        return prim.fast
+    if len(place) == 1:
+        return np.dtype(place[0])
+    return getattr(import_module(place[0]), place[1])
