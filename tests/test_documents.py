@@ -55,7 +55,8 @@ def test_the_rule_that_the_architecture_tells_is_the_one_that_runs():
 def test_import_is_quick_and_light():
     """Nothing heavy, and not much of tidu itself: each module more is a fifth of a millisecond."""
     heavy = "scipy rich torch inspect dataclasses multiprocessing unittest llvmlite asyncio "
-    heavy += "ml_dtypes pathlib pkgutil string mmap tidu.func tidu.base.streams tidu.base.printing"
+    heavy += "ml_dtypes pathlib pkgutil string mmap tidu.func tidu.base.streams tidu.base.printing "
+    heavy += "tidu.frontend.machinery tidu.frontend.text"
     code = (
         "import sys, numpy; before = set(sys.modules); import tidu; "
         f"print([name for name in {heavy.split()} if name in sys.modules and name not in before], "

@@ -12,7 +12,6 @@ from .modes import (
     no_grad,
     set_grad_enabled,
 )  # fmt: skip
-from .variable import Variable
 
 __all__ = [
     "Function", "Variable", "backward", "detect_anomaly", "enable_grad", "grad", "gradcheck",
@@ -24,7 +23,7 @@ __getattr__ = late(__name__, {
     "anomaly_mode": ".anomaly_mode", "detect_anomaly": ".anomaly_mode:detect_anomaly",
     "set_detect_anomaly": ".anomaly_mode:set_detect_anomaly", "forward_ad": ".forward_ad",
     "functional": ".functional", "grad_mode": ".grad_mode", "graph": ".graph",
-    "profiler": "..profiler",
+    "profiler": "..profiler", "variable": ".variable", "Variable": ".variable:Variable",
     "_is_checkpoint_valid": ".engine:_is_checkpoint_valid",
     "NestedIOFunction": ".function_refusals:NestedIOFunction",
     "enforce_grad_layout_policy": ".grad_mode:enforce_grad_layout_policy",

@@ -14,18 +14,20 @@ from ..base.dtypes import OF_NUMPY, dtype, scalar_name
 from ..base.errors import hinted
 from ..base.lazy import lazy_module
 from ..core.blocks import copy
-from ..core.handle import TensorBase, element_type, extra_of, wrap
+from ..core.handle import TensorBase, element_type, extra_of, shape_of, wrap
 from ..core.modes import LOCAL, set_grad
 from ..core.node import Node
 from ..core.versions import owner, stamp
+from ..ops.convert import type_of
 from ..primitives.base import cast, dense
 from ..primitives.structural import laid_out, layout_of
 from ..transforms.reverse import check_result, gathered
 from ..transforms.trace import Traced
 
-__all__ = ["LOCK", "accumulate", "accumulate_early", "add_into", "clear_gradients",
-           "grad_dtype", "hooked",
-           "is_lent", "laid_as", "set_grad_dtype"]  # fmt: skip
+__all__ = [
+    "LOCK", "accumulate", "accumulate_early", "add_into", "check_grad", "clear_gradients",
+    "grad_dtype", "hooked", "is_lent", "laid_as", "set_grad_dtype",
+]  # fmt: skip
 
 order = lazy_module(f"{__package__}.order")
 
@@ -79,8 +81,8 @@ def set_grad_dtype(tensor, chosen):
             f"grad_dtype must be a torch.dtype or None, but got {type(chosen).__name__}"
         )
     have = tensor._grad
-    if chosen is not None and have is not None and OF_NUMPY[element_type(have)] is not chosen:
-        have = OF_NUMPY[element_type(have)]
+    if chosen is not None and have is not None and type_of(have) is not chosen:
+        have = type_of(have)
         raise RuntimeError(
             f"Cannot set grad_dtype to '{scalar_name(chosen)}' because there is already a gradient "
             f"with dtype '{scalar_name(have).lower()}'. Please clear the gradient (.grad = None) "
@@ -164,20 +166,20 @@ def is_lent(leaf, g, seeds, lent):
 
 
 def add_into(old, g):
-    """Add an array to a gradient in its place."""
+    """Add an array to a gradient in its place, whether or not it requires one itself."""
     with LOCK:
         value, extra = old._value, old._extra
         if extra is not None and extra.lent:
             extra.lent, old._value = False, value + g
             return
         stamp(value)
-        if value.__class__ is ndarray and old._node is None:
+        if value.__class__ is ndarray:
             if value.shape:
                 value += g
             else:  # seven times faster on 0-dim arrays
                 value[()] = value[()] + g
         else:
-            old._value, old._node = value + g, None
+            old._value = value + g
 
 
 # --- hooks --------------------------------------------------------------------------------------
@@ -260,3 +262,30 @@ def clear_gradients(leaves, set_to_none):
             else:
                 grad.requires_grad_(False)
             grad.zero_()
+
+
+def check_grad(tensor, value):
+    """Refuse what cannot be the `.grad` of a tensor."""
+    if not isinstance(value, TensorBase):
+        raise TypeError(
+            f"assigned grad expected to be a Tensor or None but got grad of type "
+            f"{type(value).__name__}"
+        )
+    if value is tensor:
+        raise RuntimeError("can't assign Variable as its own grad")
+    wanted = grad_dtype(tensor) if tensor.is_leaf else type_of(tensor)
+    if wanted is not None and type_of(value) is not wanted:
+        have, want = scalar_name(type_of(value)), scalar_name(wanted)
+        raise RuntimeError(
+            hinted(
+                f"attempting to assign a gradient with dtype '{have.lower()}' to a tensor with "
+                f"grad_dtype '{want}'.",
+                f"convert it first, as in x.grad = g.to({wanted}).",
+            )
+        )
+    if tuple(shape_of(value)) != tuple(shape_of(tensor)):
+        raise RuntimeError(
+            f"attempting to assign a gradient of size '{list(shape_of(value))}' to a tensor of "
+            f"size '{list(shape_of(tensor))}'. Please ensure that the gradient and the tensor are "
+            "the same size"
+        )

@@ -192,9 +192,10 @@ def _elsewhere(name):
         found = import_module(f"{_PACKAGE}.ops.foreach").foreach(name)
         if found is not None:
             return found
-    machinery = import_module(f"{_PACKAGE}.frontend.machinery")
-    if name[:1] != "_" and hasattr(machinery, name):
-        return getattr(machinery, name)
+    if name[:1] != "_":  # Python itself asks for `__path__` at each import
+        machinery = import_module(f"{_PACKAGE}.frontend.machinery")
+        if hasattr(machinery, name):
+            return getattr(machinery, name)
     raise unknown(_PACKAGE, name)
 
 

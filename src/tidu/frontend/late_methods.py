@@ -4,7 +4,7 @@ from ..base.constants import strided
 from ..base.errors import hinted
 from ..base.lazy import lazy_module, standing
 from ..core.handle import shape_of
-from ..ops import arithmetic, network, shapes
+from ..ops import arithmetic, network, restriding
 from ..ops.creation import empty_strided
 from ..ops.inplace import inplace
 from ..ops.left_out import ABSENT_METHODS, absent_function
@@ -87,7 +87,7 @@ class LateMethods:
     __slots__ = ()
     locals().update(METHODS)
     hardshrink = network.hardshrink
-    swapdims_, as_strided_ = shapes.transpose_, shapes.as_strided_
+    swapdims_, as_strided_ = restriding.transpose_, restriding.as_strided_
 
     def conj_physical_(self):
         """The conjugate in place."""

@@ -6,7 +6,6 @@ import warnings
 import weakref
 from collections import OrderedDict
 from functools import lru_cache
-from textwrap import indent
 
 import numpy as np
 
@@ -26,7 +25,6 @@ from ..core.handle import (
     LEAF,
     TensorBase,
     Unresolved,
-    bottom,
     concrete,
     element_type,
     extra_of,
@@ -35,7 +33,6 @@ from ..core.handle import (
     note_shared,
     note_view,
     settle,
-    shape_of,
     wrap,
 )
 from ..core.modes import LOCAL, grad_enabled
@@ -55,7 +52,7 @@ __all__ = ["Tensor"]
 
 _ROOT = __name__.partition(".")[0]
 overrides = lazy_module(f"{_ROOT}.overrides")
-printing = lazy_module(f"{_ROOT}.base.printing")
+text = lazy_module(f"{_ROOT}.frontend.text")  # loaded by the first `print`
 
 
 class Tensor(TensorMethods, LateMethods, ToNumbers, TensorBase):
@@ -197,7 +194,7 @@ class Tensor(TensorMethods, LateMethods, ToNumbers, TensorBase):
     def grad(self, value):
         settle(self)
         if value is not None:
-            _check_grad(self, value)
+            leaves.check_grad(self, value)
         self._grad = value
 
     @grad.deleter
@@ -376,7 +373,7 @@ class Tensor(TensorMethods, LateMethods, ToNumbers, TensorBase):
         return object.__format__(self, spec)
 
     def __repr__(self, *, tensor_contents=None):
-        return _text(self)
+        return text.text_of(self)
 
     def __hash__(self):
         return id(self)
@@ -502,33 +499,6 @@ def _rebuilt(cls, array, requires_grad, state, conj=False, neg=False):
     return tensor
 
 
-def _check_grad(tensor, value):
-    if not isinstance(value, TensorBase):
-        raise TypeError(
-            f"assigned grad expected to be a Tensor or None but got grad of type "
-            f"{type(value).__name__}"
-        )
-    if value is tensor:
-        raise RuntimeError("can't assign Variable as its own grad")
-    wanted = leaves.grad_dtype(tensor) if tensor.is_leaf else type_of(tensor)
-    if wanted is not None and type_of(value) is not wanted:
-        have, want = scalar_name(type_of(value)), scalar_name(wanted)
-        raise RuntimeError(
-            hinted(
-                f"attempting to assign a gradient with dtype '{have.lower()}' to a tensor with "
-                f"grad_dtype '{want}'.",
-                f"convert it first, as in x.grad = g.to({wanted}).",
-            )
-        )
-    if tuple(shape_of(value)) != tuple(shape_of(tensor)):
-        raise RuntimeError(
-            f"attempting to assign a gradient of size '{list(shape_of(value))}' to a tensor of "
-            "size "
-            f"'{list(shape_of(tensor))}'. Please ensure that the gradient and the tensor are the "
-            "same size"
-        )
-
-
 @lru_cache(256)
 def _no_attribute(kind, name):
     """The refusal of an attribute; programs ask for absent ones often, NumPy on each conversion."""
@@ -536,35 +506,3 @@ def _no_attribute(kind, name):
     names = [n for n in dir(kind) if not n.startswith("_")]
     near = None if name.startswith("_") else suggest(name, names)
     return hinted(message, f"did you mean '{near}'?") if near else message
-
-
-def _text(tensor):
-    value = settle(tensor)
-    under = value.dtype is None and value.__class__ is not Unresolved
-    return _text_under(value) if under else _plain_text(tensor, ())
-
-
-def _plain_text(tensor, after):
-    kind, plain = type(tensor), getattr(tensor.__torch_function__, "plain_results", False)
-    grad_fn = None if tensor.is_leaf else tensor.grad_fn.name().rpartition("::")[2]
-    return printing.tensor_text(
-        np.asarray(bottom(tensor)), default_dtype=DEFAULT.dtype.name,
-        requires_grad=tensor.is_leaf and tensor.requires_grad, grad_fn=grad_fn, after=after,
-        prefix="tensor(" if plain or kind is Tensor else f"{kind.__name__}(",
-    )  # fmt: skip
-
-
-def _text_under(value):
-    """The text of what a transform stands for, as PyTorch words it."""
-    inner = getattr(value, "tensor", None)
-    if inner is None:
-        if LOCAL.tracer is not None:
-            LOCAL.tracer.refuse("it prints a tensor, or makes text of one")
-        return f"{type(value).__name__}(shape={list(value.shape)}, level={value.level.depth})"
-    axis, text = getattr(value, "axis", None), repr(inner)
-    if value.level.by_hand:
-        shown = value.level.alive and inner._value.dtype is not None
-        return _plain_text(inner, (f"tangent={value.tangent!r}",)) if shown else text
-    kind = "GradTrackingTensor(" if axis is None else "BatchedTensor("
-    place = "" if axis is None else f", bdim={axis}"
-    return f"{kind}lvl={value.level.depth}{place}, value=\n{indent(text, '    ')}\n)"

@@ -33,7 +33,7 @@ from ..base.size import Size, make_size, normalize_axis, sizes_from
 from ..core.handle import Unresolved, concrete, element_type, lying, shape_of
 from ..core.retries import worded
 from ..core.versions import owner
-from ..ops import formats, inplace, linalg, reductions, shapes
+from ..ops import formats, inplace, linalg, reductions, restriding, shapes
 from ..ops.convert import convert, type_of
 from ..ops.flags import require_int
 from ..ops.operators import operator
@@ -262,12 +262,12 @@ class TensorMethods:
         for name in ("pow", "remainder", "floor_divide", "bitwise_and", "bitwise_or", "bitwise_xor")
     )
     squeeze_, unsqueeze_, t_, transpose_ = (
-        shapes.squeeze_,
-        shapes.unsqueeze_,
-        shapes.t_,
-        shapes.transpose_,
+        restriding.squeeze_,
+        restriding.unsqueeze_,
+        restriding.t_,
+        restriding.transpose_,
     )
-    resize_, swapaxes_ = inplace.resize_, shapes.transpose_
+    resize_, swapaxes_ = inplace.resize_, restriding.transpose_
 
     # --- transposes as attributes ---
     @property

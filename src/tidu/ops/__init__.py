@@ -259,6 +259,7 @@ from .reductions import (
     mean,
     sum,
 )
+from .restriding import as_strided
 from .sets import (
     bincount,
     bucketize,
@@ -270,7 +271,6 @@ from .sets import (
 )
 from .shapes import (
     alias,
-    as_strided,
     broadcast_shapes,
     broadcast_tensors,
     broadcast_to,

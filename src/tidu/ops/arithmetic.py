@@ -1,6 +1,6 @@
 """torch.add, torch.exp, torch.maximum ...: functions of elements, with promotion and `out=`.
 
-`_unary` and `_binary` build the general function of a primitive and, over it, the eager fast path.
+Those that are one primitive are built by `unary` and `binary` (`elementwise.py`).
 """
 
 import math
@@ -9,10 +9,9 @@ import numpy as np
 
 from ..base.dtypes import DEFAULT, bool_, float64
 from ..base.lazy import lazy_module, standing
-from ..base.size import checked_size, mismatch
 from ..core import fast
 from ..core.direct import directly
-from ..core.handle import TensorBase, element_type, shape_of
+from ..core.handle import TensorBase, element_type
 from ..core.retries import asks, worded
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
@@ -27,109 +26,19 @@ from .convert import (
     finish,
     finish_found,
     is_operand,
-    is_short,
     named,
-    one_node,
     operands,
     promote,
     refuse,
     require_tensor,
     result_dtype,
     type_of,
-    widely,
 )  # fmt: skip
+from .elementwise import BOOL, COMPLEX, INT, binary, called, dressed, dtype_of, run, unary
 from .numbers import is_one, told_later
 
 overloads = lazy_module(f"{__package__}.deprecated_overloads")
 underived = lazy_module(f"{__package__}.underived")
-
-
-def _run(prim, *operands, **params):
-    try:
-        return prim(*operands, **params)
-    except ValueError as error:
-        failure = error
-    shapes = [tuple(shape_of(o)) for o in operands]
-    for other in shapes[1:]:
-        message = mismatch(shapes[0], other)
-        if message:
-            raise RuntimeError(message)
-    rank = max(map(len, shapes))
-    wide = [(1,) * (rank - len(shape)) + shape for shape in shapes]
-    checked_size([max(lengths) for lengths in zip(*wide, strict=True)])
-    raise failure
-
-
-BOOL, INT, COMPLEX = 0, 1, 3  # categories of types, as `refuse` takes them
-
-
-def _unary(prim, name, *, to_float=False, ints_same=False, refused=None, same_type=False):
-    """The function of a one-input primitive. `ints_same`: integers come back unchanged;
-    `same_type`: `out=` must have the input's type."""
-    refused = refused or {}
-
-    def general(input, *, out=None):
-        require_tensor(name, input)
-        dtype = type_of(input)
-        refuse(dtype, refused)
-        finish_ = finish_found if same_type and dtype.category < COMPLEX else finish
-        if dtype.category < 2:
-            if ints_same:
-                return finish_(input.clone(), out, input)
-            if to_float:
-                input = convert(input, DEFAULT.dtype)
-        return finish_(prim(input), out, input)
-
-    return _dressed(fast.unary(prim, _name(general, name)), name)
-
-
-def _name(function, name):
-    function.__name__ = function.__qualname__ = name
-    return function
-
-
-def _dressed(function, name):
-    function.__doc__ = (
-        f"torch.{name}: elementwise, the shape of its input (broadcast where there are two).\n\n"
-        f"See https://docs.pytorch.org/docs/stable/generated/torch.{name}.html"
-    )
-    return function
-
-
-def _binary(prim, name, *, to_float=False, check=None, numbers="any", refused=None):
-    """The function of a two-input primitive; operands are promoted first."""
-    refused = refused or {}
-
-    def general(input, other, *, out=None):
-        x, y = operands(name, input, other, numbers)
-        if check is not None:
-            check(x, y)
-        x, y = promote(x, y, to_float=to_float)
-        if refused:
-            refuse(_dtype_of(x, y), refused)
-        if prim in _SCALED and _rounds(input, other):
-            return finish(wide(input, other), out, input, other)
-        return finish(_run(prim, x, y), out, input, other)
-
-    @one_node(prim.torch_name)
-    def wide(x, y):
-        """As `general`, with a number that a 16-bit type cannot hold, which must not be rounded."""
-        return widely(lambda a, b: _run(prim, a, b), x, y)
-
-    function = _dressed(fast.binary(prim, _name(general, name), numbers != "none"), name)
-    function.prim, function.general = prim, general  # What an operator is made of.
-    return function
-
-
-_SCALED = (p.mul, p.div)  # a number added is rounded first, a factor is not
-
-
-def _rounds(x, y):
-    """Whether one is a 16-bit tensor and the other a number that its type cannot hold."""
-    tensor, number = (x, y) if isinstance(x, TensorBase) else (y, x)
-    if number.__class__ is not float:
-        return False
-    return is_short(tensor) and float(element_type(tensor).type(number)) != number == number
 
 
 def _no_bool_minus(x, y):
@@ -152,11 +61,11 @@ def _is_bool(operand):
     )
 
 
-add_tensors = _binary(p.add, "add")
-sub_tensors = _binary(p.sub, "sub", check=_no_bool_minus)
-subtracted_from = _binary(p.rsub, "rsub", check=_no_bool_minus)  # the operator, x on the right
-mul = multiply = _binary(p.mul, "mul")
-true_divide = standing(_binary(p.div, "div", to_float=True), "ops.arithmetic.true_divide")
+add_tensors = binary(p.add, "add")
+sub_tensors = binary(p.sub, "sub", check=_no_bool_minus)
+subtracted_from = binary(p.rsub, "rsub", check=_no_bool_minus)  # the operator, x on the right
+mul = multiply = binary(p.mul, "mul")
+true_divide = standing(binary(p.div, "div", to_float=True), "ops.arithmetic.true_divide")
 
 
 def add(input, other, *rest, alpha=1, out=None):
@@ -254,10 +163,10 @@ def div(input, other, *, rounding_mode=None, out=None):
         return _divided(result, input, other, rounding_mode)
     if rounding_mode == "trunc":
         x, y = promote(as_operand(input, "div", 1), as_operand(other, "div"))
-        refuse(_dtype_of(x, y), {BOOL: "div_trunc_cpu", COMPLEX: "div_trunc_cpu"})
+        refuse(dtype_of(x, y), {BOOL: "div_trunc_cpu", COMPLEX: "div_trunc_cpu"})
         if _category(x, y) < 2:
             return finish(_integer_trunc(x, y), out, input, other)
-        result = finish(p.trunc(_run(p.div, x, y)), out, input, other)
+        result = finish(p.trunc(run(p.div, x, y)), out, input, other)
         return _divided(result, input, other, rounding_mode)
     raise RuntimeError(
         "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
@@ -268,17 +177,13 @@ def div(input, other, *, rounding_mode=None, out=None):
 divide = div
 
 
-def _dtype_of(x, y):
-    return type_of(x if isinstance(x, TensorBase) else y)
-
-
 def _category(x, y):
-    return _dtype_of(x, y).category
+    return dtype_of(x, y).category
 
 
 def _integer_trunc(x, y):
     _refuse_zero(y)
-    quotient = _run(c.floor_divide, x, y)
+    quotient = run(c.floor_divide, x, y)
     exact = mul(quotient, y)
     short = (quotient < 0) & (exact != x)
     return quotient + convert(short, type_of(quotient))
@@ -302,13 +207,13 @@ def floored(input, other, *, out=None):
     """The quotient rounded toward minus infinity: `div` has zero for its derivative, and
     `floor_divide` none."""
     x, y = promote(as_operand(input, "floor_divide", 1), as_operand(other, "floor_divide"))
-    refuse(_dtype_of(x, y), {BOOL: "div_floor_cpu", COMPLEX: "div_floor_cpu"})
+    refuse(dtype_of(x, y), {BOOL: "div_floor_cpu", COMPLEX: "div_floor_cpu"})
     if _category(x, y) < 2:
         _refuse_zero(y)
-        return finish(_run(c.floor_divide, x, y), out, input, other)
-    quotient = p.floor(_run(p.div, x, y))
+        return finish(run(c.floor_divide, x, y), out, input, other)
+    quotient = p.floor(run(p.div, x, y))
     # NumPy's floor_divide corrects the rounding of x / y for large quotients, as PyTorch's does.
-    exact = _run(c.floor_divide, x, y)
+    exact = run(c.floor_divide, x, y)
     return finish(p.select(c.eq(quotient, exact), quotient, exact), out, input, other)
 
 
@@ -322,10 +227,10 @@ def floor_divide(input, other, *, out=None):
 def remainder(input, other, *, out=None):
     """Python's %: the result has the sign of `other`."""
     x, y = promote(*operands("remainder", input, other, "one"))
-    refuse(_dtype_of(x, y), {BOOL: "remainder_cpu", COMPLEX: "remainder_cpu"})
+    refuse(dtype_of(x, y), {BOOL: "remainder_cpu", COMPLEX: "remainder_cpu"})
     if _category(x, y) < 2:
         _refuse_zero(y)
-    result = finish(_run(p.remainder, x, y), out, input, other)
+    result = finish(run(p.remainder, x, y), out, input, other)
     if isinstance(input, TensorBase):
         return _by_tensor(result, input, other, "RemainderBackward1")
     return underived.no_derivative(result, "aten::remainder", other)
@@ -335,10 +240,10 @@ def remainder(input, other, *, out=None):
 def fmod(input, other, *, out=None):
     """C's fmod: the result has the sign of `input`."""
     x, y = promote(*operands("fmod", input, other, "second"))
-    refuse(_dtype_of(x, y), {BOOL: "fmod_cpu", COMPLEX: "fmod_cpu"})
+    refuse(dtype_of(x, y), {BOOL: "fmod_cpu", COMPLEX: "fmod_cpu"})
     if _category(x, y) < 2:
         _refuse_zero(y)
-    return _by_tensor(finish(_run(p.fmod, x, y), out, input, other), input, other, "FmodBackward1")
+    return _by_tensor(finish(run(p.fmod, x, y), out, input, other), input, other, "FmodBackward1")
 
 
 def _by_tensor(result, input, other, name):
@@ -366,11 +271,11 @@ def pow_general(input, exponent, *, out=None):
     x, y = promote(x, y)
     if _category(x, y) == BOOL and y.__class__ in (bool, int):
         return finish(c.bitwise_or(x, not y), out, input, exponent)
-    refuse(_dtype_of(x, y), {BOOL: "pow"})
+    refuse(dtype_of(x, y), {BOOL: "pow"})
     if isinstance(x, TensorBase) and type_of(x).category == 2 and isinstance(y, float):
         y = int(y) if y.is_integer() and -1e9 < y < 1e9 else y
     return finish(
-        _powered(_run(f.pow, x, y), input, exponent, tensors),
+        _powered(run(f.pow, x, y), input, exponent, tensors),
         out,
         input,
         exponent,
@@ -378,7 +283,7 @@ def pow_general(input, exponent, *, out=None):
 
 
 # A tensor as exponent takes the general path, where its node gets a name of its own.
-_number_power = fast.binary(f.pow, _name(pow_general, "pow"), two=pow_general)
+_number_power = fast.binary(f.pow, called(pow_general, "pow"), two=pow_general)
 
 
 def pow(input, exponent, *, out=None):
@@ -438,46 +343,46 @@ def _no_rounding(name):
     return {BOOL: f"{name}_vml_cpu", COMPLEX: f"{name} is not supported for complex inputs"}
 
 
-neg = negative = _dressed(fast.unary(p.neg, neg), "neg")
-abs = absolute = _unary(p.absolute, "abs", refused={BOOL: "abs_cpu"}, same_type=True)
-exp = _unary(f.exp, "exp", to_float=True)
-exp2 = _unary(f.exp2, "exp2", to_float=True)
-expm1 = _unary(f.expm1, "expm1", to_float=True)
-log = _unary(f.log, "log", to_float=True)
-log2 = _unary(f.log2, "log2", to_float=True)
-log10 = _unary(f.log10, "log10", to_float=True)
-log1p = _unary(f.log1p, "log1p", to_float=True)
-sqrt = _unary(f.sqrt, "sqrt", to_float=True)
-rsqrt = _unary(f.rsqrt, "rsqrt", to_float=True)
-sin = _unary(f.sin, "sin", to_float=True)
-cos = _unary(f.cos, "cos", to_float=True)
-tan = _unary(f.tan, "tan", to_float=True)
-asin = arcsin = _unary(f.asin, "asin", to_float=True)
-acos = arccos = _unary(f.acos, "acos", to_float=True)
-atan = arctan = _unary(f.atan, "atan", to_float=True)
-sinh = _unary(f.sinh, "sinh", to_float=True)
-cosh = _unary(f.cosh, "cosh", to_float=True)
-tanh = _unary(f.tanh, "tanh", to_float=True)
-asinh = arcsinh = _unary(f.asinh, "asinh", to_float=True)
-acosh = arccosh = _unary(f.acosh, "acosh", to_float=True)
-atanh = arctanh = _unary(f.atanh, "atanh", to_float=True)
-sigmoid = expit = _unary(f.sigmoid, "sigmoid", to_float=True)
-reciprocal = _unary(p.reciprocal, "reciprocal", to_float=True)
-erf = _unary(f.erf, "erf", to_float=True, refused=_no("erf"))
-erfc = _unary(f.erfc, "erfc", to_float=True, refused=_no("erfc"))
-erfinv = _unary(f.erfinv, "erfinv", to_float=True, refused=_no("erfinv"))
-lgamma = _unary(f.lgamma, "lgamma", to_float=True, refused=_no("lgamma"))
-digamma = _unary(f.digamma, "digamma", to_float=True, refused=_no("digamma"))
+neg = negative = dressed(fast.unary(p.neg, neg), "neg")
+abs = absolute = unary(p.absolute, "abs", refused={BOOL: "abs_cpu"}, same_type=True)
+exp = unary(f.exp, "exp", to_float=True)
+exp2 = unary(f.exp2, "exp2", to_float=True)
+expm1 = unary(f.expm1, "expm1", to_float=True)
+log = unary(f.log, "log", to_float=True)
+log2 = unary(f.log2, "log2", to_float=True)
+log10 = unary(f.log10, "log10", to_float=True)
+log1p = unary(f.log1p, "log1p", to_float=True)
+sqrt = unary(f.sqrt, "sqrt", to_float=True)
+rsqrt = unary(f.rsqrt, "rsqrt", to_float=True)
+sin = unary(f.sin, "sin", to_float=True)
+cos = unary(f.cos, "cos", to_float=True)
+tan = unary(f.tan, "tan", to_float=True)
+asin = arcsin = unary(f.asin, "asin", to_float=True)
+acos = arccos = unary(f.acos, "acos", to_float=True)
+atan = arctan = unary(f.atan, "atan", to_float=True)
+sinh = unary(f.sinh, "sinh", to_float=True)
+cosh = unary(f.cosh, "cosh", to_float=True)
+tanh = unary(f.tanh, "tanh", to_float=True)
+asinh = arcsinh = unary(f.asinh, "asinh", to_float=True)
+acosh = arccosh = unary(f.acosh, "acosh", to_float=True)
+atanh = arctanh = unary(f.atanh, "atanh", to_float=True)
+sigmoid = expit = unary(f.sigmoid, "sigmoid", to_float=True)
+reciprocal = unary(p.reciprocal, "reciprocal", to_float=True)
+erf = unary(f.erf, "erf", to_float=True, refused=_no("erf"))
+erfc = unary(f.erfc, "erfc", to_float=True, refused=_no("erfc"))
+erfinv = unary(f.erfinv, "erfinv", to_float=True, refused=_no("erfinv"))
+lgamma = unary(f.lgamma, "lgamma", to_float=True, refused=_no("lgamma"))
+digamma = unary(f.digamma, "digamma", to_float=True, refused=_no("digamma"))
 _WHOLE = {"ints_same": True, "same_type": True}
-floor = _unary(p.floor, "floor", refused=_no_rounding("floor"), **_WHOLE)
-ceil = _unary(p.ceil, "ceil", refused=_no_rounding("ceil"), **_WHOLE)
-trunc = fix = _unary(p.trunc, "trunc", refused=_no_rounding("trunc"), **_WHOLE)
+floor = unary(p.floor, "floor", refused=_no_rounding("floor"), **_WHOLE)
+ceil = unary(p.ceil, "ceil", refused=_no_rounding("ceil"), **_WHOLE)
+trunc = fix = unary(p.trunc, "trunc", refused=_no_rounding("trunc"), **_WHOLE)
 _NO_SIGN = (
     "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn "
     "instead."
 )
-sign = _unary(p.sign, "sign", refused={COMPLEX: _NO_SIGN}, same_type=True)
-relu = _unary(
+sign = unary(p.sign, "sign", refused={COMPLEX: _NO_SIGN}, same_type=True)
+relu = unary(
     p.relu,
     "relu",
     refused={
@@ -553,14 +458,14 @@ def _real_only(name):
     return {COMPLEX: RuntimeError(f"{name} not implemented for complex tensors.")}
 
 
-maximum = _binary(p.maximum, "maximum", numbers="none", refused=_real_only("maximum"))
-minimum = _binary(p.minimum, "minimum", numbers="none", refused=_real_only("minimum"))
-fmax = _binary(p.fmax, "fmax", numbers="none", refused=_real_only("fmax"))
-fmin = _binary(p.fmin, "fmin", numbers="none", refused=_real_only("fmin"))
-atan2 = arctan2 = _binary(
+maximum = binary(p.maximum, "maximum", numbers="none", refused=_real_only("maximum"))
+minimum = binary(p.minimum, "minimum", numbers="none", refused=_real_only("minimum"))
+fmax = binary(p.fmax, "fmax", numbers="none", refused=_real_only("fmax"))
+fmin = binary(p.fmin, "fmin", numbers="none", refused=_real_only("fmin"))
+atan2 = arctan2 = binary(
     f.atan2, "atan2", to_float=True, numbers="none", refused={COMPLEX: "atan2_cpu"}
 )
-xlogy = _binary(f.xlogy, "xlogy", to_float=True, numbers="one", refused={COMPLEX: "xlogy_cpu"})
+xlogy = binary(f.xlogy, "xlogy", to_float=True, numbers="one", refused={COMPLEX: "xlogy_cpu"})
 
 
 @worded
@@ -568,7 +473,7 @@ def nextafter(input, other, *, out=None):
     """The next representable number after `input` towards `other`."""
     x, y = promote(*operands("nextafter", input, other, "none"))
     refuse(type_of(x), dict.fromkeys((BOOL, INT, COMPLEX), "nextafter_cpu"))
-    return finish(_run(c.nextafter, x, y), out, input, other)
+    return finish(run(c.nextafter, x, y), out, input, other)
 
 
 @worded
@@ -576,14 +481,14 @@ def hypot(input, other, *, out=None):
     """sqrt(input² + other²), without overflow."""
     x, y = promote(*operands("hypot", input, other, "none"))
     refuse(type_of(x), {BOOL: "hypot_cpu", INT: "hypot_cpu", COMPLEX: "hypot_cpu"})
-    return finish(_run(f.hypot, x, y), out, input, other)
+    return finish(run(f.hypot, x, y), out, input, other)
 
 
 @worded
 def copysign(input, other, *, out=None):
     """The size of `input` with the sign of `other`."""
     x, y = promote(*operands("copysign", input, other, "second"), to_float=True)
-    result = finish(_run(p.copysign, x, y), out, input, other)
+    result = finish(run(p.copysign, x, y), out, input, other)
     if isinstance(other, TensorBase):
         return result
     return named(result, "CopysignBackward1", self=input, result=RESULT)

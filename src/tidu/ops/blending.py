@@ -8,7 +8,7 @@ from ..base.errors import hinted
 from ..core.handle import TensorBase
 from ..primitives import arithmetic as p
 from ..primitives import functions as f
-from .arithmetic import COMPLEX, _run, exp, log1p
+from .arithmetic import exp, log1p
 from .convert import (
     composite,
     dtype_word,
@@ -22,6 +22,7 @@ from .convert import (
     type_of,
     widely,
 )
+from .elementwise import COMPLEX, run
 from .numbers import is_one, told_later
 
 BOOL, INT = 0, 1  # categories of types, as `refuse` takes them
@@ -103,7 +104,7 @@ def logaddexp(input, other, *, out=None):
     refuse(type_of(x), {BOOL: "logaddexp_cpu", INT: "logaddexp_cpu"})
     if type_of(x).is_complex:
         return finish(_complex_logaddexp(x, y), out, input, other)
-    return finish(_run(f.logaddexp, x, y), out, input, other)
+    return finish(run(f.logaddexp, x, y), out, input, other)
 
 
 def _complex_logaddexp(x, y):
@@ -118,4 +119,4 @@ def logaddexp2(input, other, *, out=None):
     """log2(2**input + 2**other), without overflow."""
     x, y = promote(*operands("logaddexp2", input, other, "none"))
     refuse(type_of(x), {BOOL: "logaddexp2_cpu", INT: "logaddexp2_cpu", COMPLEX: "logaddexp2_cpu"})
-    return finish(_run(f.logaddexp2, x, y), out, input, other)
+    return finish(run(f.logaddexp2, x, y), out, input, other)

@@ -13,7 +13,6 @@ from ..core.retries import worded
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from . import direct
-from .arithmetic import COMPLEX, _run
 from .convert import (
     composite,
     convert,
@@ -27,6 +26,7 @@ from .convert import (
     require_tensor,
     type_of,
 )
+from .elementwise import COMPLEX, run
 
 underived = lazy_module(f"{__package__}.underived")
 
@@ -129,4 +129,4 @@ def _step(input, values, *, out=None):
         raise RuntimeError("heaviside is not yet implemented for complex tensors.")
     step = convert(c.gt(input.detach(), 0), type_of(input))
     at_zero = c.eq(input, 0)
-    return finish(_run(p.select, at_zero, values.detach(), step), out, input, values)
+    return finish(run(p.select, at_zero, values.detach(), step), out, input, values)

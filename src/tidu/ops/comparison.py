@@ -11,7 +11,6 @@ from ..core.handle import TensorBase, concrete, shape_of
 from ..core.retries import worded
 from ..primitives import comparison as c
 from ..primitives.arithmetic import absolute
-from .arithmetic import _dressed, _name, _run
 from .convert import (
     convert,
     finish,
@@ -24,6 +23,7 @@ from .convert import (
     scalar_name,
     type_of,
 )
+from .elementwise import called, dressed, run
 from .flags import strict
 
 
@@ -33,9 +33,9 @@ def _compare(prim, name, ordered=True):
     def general(input, other, *, out=None):
         x, y = promote(*operands(name, input, other, "second"))
         refuse(type_of(x), table)
-        return finish(_run(prim, x, y), out, input, other)
+        return finish(run(prim, x, y), out, input, other)
 
-    function = _dressed(fast.answer(prim, _name(general, name)), name)
+    function = dressed(fast.answer(prim, called(general, name)), name)
     function.prim, function.general, function.template = prim, general, fast.answer
     return function
 
@@ -52,7 +52,7 @@ def _test(prim, name):
     def general(input):
         return prim(require_tensor(name, input))
 
-    return worded(_dressed(_name(general, name), name))
+    return worded(dressed(called(general, name), name))
 
 
 isfinite, isinf, isnan = (
@@ -100,9 +100,9 @@ def _truth(x):
 def _logical(prim, name):
     def general(input, other, *, out=None):
         x, y = operands(name, input, other, "none")
-        return finish(_run(prim, _truth(x), _truth(y)), out, input, other)
+        return finish(run(prim, _truth(x), _truth(y)), out, input, other)
 
-    return worded(_dressed(_name(general, name), name))
+    return worded(dressed(called(general, name), name))
 
 
 logical_and = _logical(c.bitwise_and, "logical_and")
@@ -123,9 +123,9 @@ def _bits(prim, name, kernel=None, numbers="one", bools=True):
     def general(input, other, *, out=None):
         x, y = promote(*operands(name, input, other, numbers))
         refuse(type_of(x if isinstance(x, TensorBase) else y), table)
-        return finish(_run(prim, x, y), out, input, other)
+        return finish(run(prim, x, y), out, input, other)
 
-    return worded(_dressed(_name(general, name), name))
+    return worded(dressed(called(general, name), name))
 
 
 bitwise_and = _bits(c.bitwise_and, "bitwise_and")

@@ -14,7 +14,7 @@ from ..core.node import Node
 from ..primitives.arithmetic import select
 from ..primitives.views import view_scatter
 from ..transforms.mutation import base_layout
-from . import complex_parts, diagonals, indexing, joining, shapes
+from . import complex_parts, diagonals, indexing, joining, restriding, shapes
 from .convert import convert, finish, in_order, named, require_tensor, type_of
 from .numbers import fitted
 from .padding import pad as padded
@@ -43,7 +43,7 @@ def _shown(copied, name, input, args, kwargs, view):
 
 
 alias_copy = _copied(shapes.alias, "alias_copy")
-as_strided_copy = _copied(shapes.as_strided, "as_strided_copy")
+as_strided_copy = _copied(restriding.as_strided, "as_strided_copy")
 detach_copy = _copied(shapes.detach, "detach_copy")
 diagonal_copy = _copied(diagonals.diagonal, "diagonal_copy")
 expand_copy = _copied(shapes.expand, "expand_copy")
@@ -172,7 +172,7 @@ def narrow_copy(input, dim, start, length, *, out=None):
 def as_strided_scatter(input, src, size, stride, storage_offset=None, *, out=None):
     """A copy of `input` with what as_strided shows replaced by `src`."""
     return finish(_scattered(
-        input, src, lambda x: shapes.as_strided(x, size, stride, storage_offset),
+        input, src, lambda x: restriding.as_strided(x, size, stride, storage_offset),
         "as_strided_scatter", size=tuple(size), stride=tuple(stride), storage_offset=storage_offset,
     ), out)  # fmt: skip
 

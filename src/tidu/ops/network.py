@@ -17,7 +17,7 @@ from ..primitives import arithmetic as p
 from ..primitives import functions as f
 from ..primitives import network as n
 from . import direct
-from .arithmetic import _dressed, _name, tanh
+from .arithmetic import tanh
 from .convert import (
     RESULT,
     Later,
@@ -34,6 +34,7 @@ from .convert import (
     type_of,
     widely,
 )
+from .elementwise import called, dressed
 
 
 def _floating(name, input, dtype, dim):
@@ -194,7 +195,7 @@ def _activation(prim, name):
     def general(input, *, out=None):
         return finish(prim(_floats(name, input)), out)
 
-    return _dressed(fast.unary(prim, _name(general, name)), name)
+    return dressed(fast.unary(prim, called(general, name)), name)
 
 
 def _silu_general(input, *, out=None):
@@ -203,7 +204,7 @@ def _silu_general(input, *, out=None):
     return finish(activations.silu(_floats("silu", input)), out)
 
 
-_silu = _dressed(fast.unary(activations.silu, _name(_silu_general, "silu")), "silu")
+_silu = dressed(fast.unary(activations.silu, called(_silu_general, "silu")), "silu")
 gelu_erf = _activation(activations.gelu, "gelu")
 
 

@@ -7,9 +7,10 @@ from ..base.errors import hinted
 from ..core import fast
 from ..core.handle import TensorBase
 from . import linalg
-from .arithmetic import BOOL, power
+from .arithmetic import power
 from .comparison import bitwise_not
 from .convert import is_operand, named, type_of
+from .elementwise import BOOL
 
 __all__ = ["invert", "matmul", "operator", "power", "reflected", "rmatmul"]
 

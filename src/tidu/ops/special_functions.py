@@ -16,7 +16,7 @@ from ..core.retries import worded
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import special_functions as s
-from .arithmetic import _binary, _dressed, _name, _unary, lgamma
+from .arithmetic import lgamma
 from .convert import (
     composite,
     convert,
@@ -28,6 +28,7 @@ from .convert import (
     require_tensor,
     type_of,
 )
+from .elementwise import binary, called, dressed, unary
 from .formats import ordered
 from .from_data import scalar_tensor
 
@@ -37,7 +38,7 @@ COMPLEX = 3
 def _one(prim, name, kernel=None):
     """The function of a one-input primitive, real numbers only."""
     refused = {COMPLEX: kernel or name}
-    return _standing(_unary(prim, name, to_float=True, refused=refused))
+    return _standing(unary(prim, name, to_float=True, refused=refused))
 
 
 def _standing(function):
@@ -58,7 +59,7 @@ def _of_kind(prim, name, kernel=None, node=None, **params):
         x = convert(x, DEFAULT.dtype) if type_of(x).category < 2 else x
         return finish(named(prim(x, **params), node or f"{camel(name)}Backward0"), out, input)
 
-    return _standing(directly(quick)(_dressed(_name(general, name), name)))
+    return _standing(directly(quick)(dressed(called(general, name), name)))
 
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -86,11 +87,11 @@ spherical_bessel_j0 = _one(s.spherical_bessel_j0, "spherical_bessel_j0")
 airy_ai = _of_kind(s.airy_ai, "airy_ai", order=0)
 entr, erfcx = _one(s.entr, "entr"), _one(s.erfcx, "erfcx")
 ndtr, ndtri, log_ndtr = _one(s.ndtr, "ndtr"), _one(s.ndtri, "ndtri"), _one(s.log_ndtr, "log_ndtr")
-sinc = _standing(_unary(s.sinc, "sinc", to_float=True))
+sinc = _standing(unary(s.sinc, "sinc", to_float=True))
 
 _NO = {COMPLEX: "not implemented for complex numbers"}
 xlog1py, zeta = [
-    _standing(_binary(prim, name, to_float=True, numbers="one", refused=_NO))
+    _standing(binary(prim, name, to_float=True, numbers="one", refused=_NO))
     for prim, name in ((s.xlog1py, "special_xlog1py"), (s.zeta, "special_zeta"))
 ]
 
@@ -102,7 +103,7 @@ def _incomplete(name, upper):
         node = f"{name.capitalize()}Backward0"
         return finish(named(s.igamma(x, y, upper=upper), node, self=x, other=y), out)
 
-    return _dressed(worded(_name(general, name)), name)
+    return dressed(worded(called(general, name)), name)
 
 
 igamma = gammainc = _incomplete("igamma", False)
@@ -166,7 +167,7 @@ def _polynomial(name, first, step, shift=None, limit=None):
             result = p.select(c.gt(degrees, limit), nan, result)
         return finish(result, out)
 
-    return _dressed(worded(_name(general, name)), f"special.{name}")
+    return dressed(worded(called(general, name)), f"special.{name}")
 
 
 def _chebyshev(k, x, now, below):

@@ -18,10 +18,15 @@ def check_betas(betas):
 
 
 def _check_tensors(betas, foreach, capturable):
-    """Two tensors or none, and none with ``foreach=True``."""
-    tensors = [isinstance(beta, Tensor) for beta in betas]
-    if any(tensors) and not all(tensors):
-        raise ValueError("betas must be either both floats or both Tensors")
+    """Two floats or two tensors, and these not with ``foreach=True``."""
+    tensors = [isinstance(beta, Tensor) for beta in betas[:2]]
+    if not all(tensors) and not all(isinstance(beta, float) for beta in betas[:2]):
+        raise ValueError(
+            hinted(
+                "betas must be either both floats or both Tensors",
+                "give two floats (0.0, not 0) or two tensors.",
+            )
+        )
     if any(tensors) and foreach and not capturable:
         raise ValueError(
             hinted(

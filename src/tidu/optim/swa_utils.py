@@ -8,6 +8,7 @@ from .. import ops
 from ..autograd import no_grad
 from ..base import dtypes
 from ..base.errors import hinted
+from ..frontend.tensor import Tensor
 from ..nn.modules import Module
 from ..nn.modules.batchnorm import _BatchNorm
 from .lr_scheduler import LRScheduler
@@ -25,6 +26,11 @@ def _check_decay(decay):
         )
 
 
+def _has_mean(tensor):
+    """Whether `lerp_` takes it: no whole numbers, as the count of a batch norm's batches."""
+    return tensor.is_floating_point() or tensor.is_complex()
+
+
 def get_ema_multi_avg_fn(decay=0.999):
     """A function for `multi_avg_fn`: average ← decay · average + (1 - decay) · weight."""
     _check_decay(decay)
@@ -32,7 +38,10 @@ def get_ema_multi_avg_fn(decay=0.999):
     @no_grad()
     def update(averages, current, _):
         for average, weight in zip(averages, current, strict=True):
-            average.lerp_(weight, 1 - decay)
+            if _has_mean(averages[0]):
+                average.lerp_(weight, 1 - decay)
+            else:
+                average.copy_(average * decay + weight * (1 - decay))
 
     return update
 
@@ -42,8 +51,15 @@ def get_swa_multi_avg_fn():
 
     @no_grad()
     def update(averages, current, num_averaged):
+        share = 1 / (num_averaged + 1)
         for average, weight in zip(averages, current, strict=True):
-            average.lerp_(weight, 1 / (int(num_averaged) + 1))
+            if _has_mean(averages[0]):
+                kind = average.dtype
+                average.lerp_(weight, share.to(kind) if isinstance(share, Tensor) else share)
+            elif isinstance(num_averaged, Tensor):
+                average.addcdiv_(weight - average, num_averaged + 1)
+            else:
+                average.add_(weight - average, alpha=share)
 
     return update
 
@@ -117,17 +133,16 @@ class AveragedModel(Module):
         self.n_averaged += 1
 
     def _average(self, pairs):
-        # Counts, such as that of a batch norm's batches, have no mean.
-        floating = [pair for pair in pairs if pair[0].is_floating_point() or pair[0].is_complex()]
-        for own, other in pairs:
-            if not (own.is_floating_point() or own.is_complex()):
-                own.copy_(other)
-        if self.avg_fn is not None:
-            for own, other in floating:
-                own.copy_(self.avg_fn(own, other, self.n_averaged))
+        if self.multi_avg_fn is None:
+            average = self.avg_fn or get_swa_avg_fn()
+            for own, other in pairs:
+                own.copy_(average(own, other, self.n_averaged))
             return
-        function = self.multi_avg_fn or get_swa_multi_avg_fn()
-        function([own for own, _ in floating], [other for _, other in floating], self.n_averaged)
+        kinds = {}
+        for own, other in pairs:
+            kinds.setdefault(own.dtype, []).append((own, other))
+        for group in kinds.values():
+            self.multi_avg_fn(*map(list, zip(*group, strict=True)), self.n_averaged)
 
 
 @no_grad()

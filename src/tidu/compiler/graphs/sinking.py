@@ -7,9 +7,8 @@ that this one alone uses and that come from one array, no larger than their resu
 """
 
 from ...program.ir import Variable
-from ..loops.elements import lowers
+from ..loops.elements import in_loops, lowers
 from ..loops.layout import VIEWS
-from ..machine.code import kind_of
 
 __all__ = ["held_back"]
 
@@ -18,9 +17,7 @@ LONGEST = 32  # equations of a chain
 
 def _in_a_nest(e):
     """Whether an equation is elements of a nest, whatever stands around it."""
-    variables = [v for v in (*e.ins, *e.outs) if isinstance(v, Variable)]
-    known = all(kind_of(v.element_type) is not None for v in variables)
-    return len(e.outs) == 1 and known and lowers(e) and e.prim not in VIEWS
+    return len(e.outs) == 1 and in_loops(e) and lowers(e) and e.prim not in VIEWS
 
 
 def held_back(graph):

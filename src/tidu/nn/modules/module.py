@@ -72,7 +72,7 @@ class Module(StateMethods, TreeMethods, ConversionMethods, Named):
     training = True
     dump_patches = False
     call_super_init = False
-    reach_also = (GLOBAL_HOOKS,)  # what a call depends on besides, for the compiler
+    reach_also: tuple = (GLOBAL_HOOKS,)  # what a call depends on besides, for the compiler
     _hooked = False  # some hook of this module must be seen by __call__
     _is_full_backward_hook = None
     _mirrored = True  # `Registry` repeats parameters in the instance's dictionary

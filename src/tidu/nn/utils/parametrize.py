@@ -31,7 +31,7 @@ def cached():
     finally:
         _CACHE["depth"] -= 1
         if not _CACHE["depth"]:
-            _CACHE["values"] = {}
+            _CACHE["values"].clear()
 
 
 def _register(module, name, tensor):
@@ -49,6 +49,8 @@ def _replace(old, new):
 
 class ParametrizationList(ModuleList):
     """The functions of one tensor, in order, and the original they start from."""
+
+    reach_also = (*ModuleList.reach_also, _CACHE)
 
     def __init__(self, modules, original, unsafe=False):
         if len(modules) == 0:

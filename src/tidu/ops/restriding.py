@@ -1,0 +1,134 @@
+"""A look at the same memory with other sizes and strides: as_strided, and transpose_, squeeze_ ...,
+by which a tensor itself takes another arrangement. Views keep their place (`_turn_views`).
+"""
+
+import math
+
+import numpy as np
+
+from ..base.errors import hinted
+from ..base.size import checked_count
+from ..core.handle import LEAF, View, live_views, lying, shape_of
+from ..core.modes import grad_enabled, set_grad
+from ..core.retries import worded
+from ..core.versions import owner
+from ..primitives import base
+from ..primitives import structural as s
+from ..transforms.mutation import base_layout, renew
+from ..transforms.write_checks import check_tracked
+from .shapes import squeeze, t, transpose, unsqueeze
+
+__all__ = ["as_strided", "as_strided_", "squeeze_", "t_", "transpose_", "unsqueeze_"]
+
+
+@worded
+def as_strided(input, size, stride, storage_offset=None):
+    """A view with any size and strides (in elements) inside the tensor's storage."""
+    value = input._array()
+    size, stride = tuple(size), tuple(stride)
+    if len(size) != len(stride):
+        raise RuntimeError("mismatch in length of strides and shape")
+    checked_count(size)
+    if min(stride, default=0) < 0:
+        raise RuntimeError(
+            "as_strided: Negative strides are not supported at the moment, got strides: "
+            f"{list(stride)}"
+        )
+    if value.dtype is None:
+        here = _offset(lying(value))
+        offset = here if storage_offset is None else storage_offset
+        layout = base_layout(input)
+        out = s.as_strided(input, size=size, stride=stride, start=offset - here, layout=layout)
+        return _from_base(out, size, stride, offset)
+    root, here = owner(value), _offset(value)
+    offset = here if storage_offset is None else storage_offset
+    if offset < 0:
+        raise RuntimeError(f"Tensor: invalid storage offset {offset}")
+    last = offset + sum([(n - 1) * step for n, step in zip(size, stride, strict=True)])
+    if math.prod(size) and (offset < 0 or last >= root.nbytes // value.itemsize):
+        raise RuntimeError(
+            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and "
+            f"itemsize {value.itemsize} requiring a storage size of {(last + 1) * value.itemsize} "
+            f"are out of bounds for storage of size {root.nbytes}"
+        )
+    out = s.as_strided(
+        input, size=size, stride=stride, start=offset - here, layout=s.layout_of(value)
+    )
+    return _from_base(out, size, stride, offset)
+
+
+def _offset(memory):
+    """Where an array begins in the storage it looks into, in elements."""
+    if memory.__class__ is not np.ndarray:
+        return 0
+    return (base.address(memory) - base.address(owner(memory))) // memory.itemsize
+
+
+def _from_base(out, size, stride, offset):
+    """The strided view as one step from its base, of which it may reach more than its input."""
+    view = out._view
+    if view is not None and len(view.steps) > 1:
+        view.base._array()
+        whole = lying(view.base._value)
+        if whole.__class__ is np.ndarray and whole.shape == tuple(view.base._value.shape):
+            params = {"size": size, "stride": stride, "start": offset - _offset(whole)}
+            view.steps = ((s.as_strided, {**params, "layout": s.layout_of(whole)}),)
+    return out
+
+
+# --- in place -----------------------------------------------------------------------------------
+
+
+def _reshaping(function):
+    def method(self, *args):
+        if grad_enabled():
+            check_tracked(self)
+        was = set_grad(self._node is not LEAF)
+        try:
+            out = function(self, *args)
+        finally:
+            set_grad(was)
+        if out._view is not None:
+            _turn_views(self, out._view)
+        self._value = out._value
+        if self._node is not LEAF:
+            renew(self, out._node)
+        return self
+
+    method.__name__ = method.__qualname__ = function.__name__ + "_"
+    method.__doc__ = f"In-place version of `{function.__name__}`."
+    return method
+
+
+def _turn_views(tensor, turned):
+    """Let views keep their place while the tensor takes the arrangement of its view `turned`."""
+    view, steps = tensor._view, turned.steps
+    if view is not None:
+        tensor._view = View(view.base, steps, view.grad_mode, view.part)
+    else:
+        for other in live_views(tensor):
+            if other._view is not None and other._view.base is tensor:
+                back = _inverse_step(tensor, *steps[-1])
+                other._view.steps = (back, *other._view.steps)
+
+
+def _inverse_step(tensor, prim, params):
+    if prim is base.transpose:
+        return prim, {"axes": tuple([int(a) for a in np.argsort(params["axes"])])}
+    return prim, {"shape": tuple(shape_of(tensor))}
+
+
+def as_strided_(self, size, stride, storage_offset=None):
+    """Another look at the same memory: this tensor takes the size and the strides."""
+    if live_views(self):
+        raise RuntimeError(
+            hinted(
+                "as_strided_(): the tensor has views, which could not be told what they show then",
+                "torch.as_strided(x, size, stride) is a new view.",
+            )
+        )
+    return _restrided(self, size, stride, storage_offset)
+
+
+_restrided = _reshaping(as_strided)
+squeeze_, unsqueeze_, t_, transpose_ = [_reshaping(f) for f in (squeeze, unsqueeze, t, transpose)]
