@@ -162,6 +162,14 @@ ONCE = {
     "linalg.cholesky": lambda torch: torch.linalg.cholesky(torch.eye(2)),
     "chain_matmul": lambda torch: torch.chain_matmul(torch.eye(2), torch.eye(2)),
     "range": lambda torch: torch.range(0, 2),
+    "grid_sample": lambda torch: torch.nn.functional.grid_sample(
+        torch.ones(1, 1, 2, 2), torch.zeros(1, 2, 2, 2)
+    ),
+    "affine_grid": lambda torch: torch.nn.functional.affine_grid(
+        torch.ones(1, 2, 3), (1, 1, 2, 2), align_corners=True
+    ),
+    "amp": lambda torch: torch.cuda.amp.GradScaler(enabled=False),
+    "amp on the CPU": lambda torch: torch.cpu.amp.autocast(),
     "no parameters": lambda torch: torch.nn.utils.clip_grad_norm_([], 1.0),
     "no parameters, generated": lambda torch: torch.nn.utils.clip_grad_norm_(iter_of(), 1.0),
     "clip_grad_norm": lambda torch: torch.nn.utils.clip_grad_norm(torch.ones(2), 1.0),
@@ -189,6 +197,7 @@ REFUSED = {
     "roll": lambda torch: torch.roll(torch.ones(3), (1, 2)),
     "histc": lambda torch: torch.histc(torch.ones(3), min=2, max=1),
     "block_diag": lambda torch: torch.block_diag(3),
+    "set_": lambda torch: torch.ones(2).set_(3),
 }
 
 
