@@ -12,7 +12,7 @@ from ..core.retries import worded
 from ..primitives import comparison as c
 from ..primitives import indexing as i
 from ..primitives.base import reshape
-from ..primitives.ranks import order_along
+from ..primitives.ranks import ordered_along
 from .convert import (
     convert,
     finish_same,
@@ -190,17 +190,23 @@ def _distinct_by_table(flat, width, with_inverse):
     return values, inverse, counts[there]
 
 
-def _has_both_zeros(flat):
+def _needs_order(flat):
+    """Whether PyTorch's order says which of 0 and -0 is given, or is found faster than NumPy's."""
+    if flat.dtype.kind in "iu":
+        return flat.size >= _COUNTED
+    if flat.dtype.kind not in "fV":
+        return False
     zeros = np.signbit(flat[flat == 0])
     return zeros.size > 1 and zeros.any() and not zeros.all()
 
 
 def _distinct_by_order(flat, with_inverse, with_counts):
     """Neighbours in order are compared; 0 is -0 where that comes first in PyTorch's order."""
-    order = None
-    if with_inverse or (flat.dtype.kind in "fV" and _has_both_zeros(flat)):
-        order = order_along(flat, axis=0, descending=False, how="sort")
-    sorted_ = np.sort(flat) if order is None else flat.take(order)
+    sorted_ = order = None
+    if with_inverse or _needs_order(flat):
+        sorted_, order = ordered_along(flat, 0, False, "sort")
+    if sorted_ is None:
+        sorted_ = np.sort(flat) if order is None else flat.take(order)
     fresh = np.empty(flat.size, bool)
     fresh[:1] = True
     np.not_equal(sorted_[1:], sorted_[:-1], out=fresh[1:])
