@@ -15,7 +15,7 @@ import numpy as np
 from ..base.frames import placed
 from ..base.lazy import Door
 
-__all__ = ["reading", "rules", "writing"]
+__all__ = ["by_params", "reading", "rules", "writing"]
 
 reading = Door(lambda key: None)  # key -> bytes, or None
 writing = Door(lambda key, data: None)
@@ -29,7 +29,27 @@ def rules(prim, way, derive):
     where another process has derived the same, in this `way`."""
     if not isinstance(prim.formula, str):
         return derive()
-    key = repr((way, type(prim).__name__, prim.name, prim.formula, prim.inputs, prim.params,
+    return _found(prim, prim.formula, way, derive)
+
+
+def by_params(prim, name, saves):
+    """The rule of an input where the formula depends on the params: for each formula its own."""
+    rules = {}
+
+    def chosen(**params):
+        formula = prim.formula(**params)
+        if formula not in rules:
+            derive = lambda: [prim.derivation.of(params).rule(name, saves, whole=True)]
+            (rules[formula],) = _found(prim, formula, f"whole {name} {saves}", derive)
+        return rules[formula]
+
+    names = ", ".join(["t", *saves, *prim.params])
+    given = ", ".join([f"{p}={p}" for p in prim.params])
+    return eval(f"lambda {names}: chosen({given})({names})", {"chosen": chosen})
+
+
+def _found(prim, formula, way, derive):
+    key = repr((way, type(prim).__name__, prim.name, formula, prim.inputs, prim.params,
                 sorted(prim.saves.items()), prim.inverse, str(prim.element_type)))  # fmt: skip
     data = reading(key)
     found = None if data is None else _read(prim, marshal.loads(data))
