@@ -39,6 +39,7 @@ class RunTracer(Tracer):
         self.layouts = Layouts(self.graph)
         self.answers, self.known = answers, 0 if answers is None else len(answers)
         self.thread, self.over = get_ident(), Event()
+        self.settings = []  # those of the process for which the function asks
         self.held, self.arrived = [], set()  # ids of the edges to which gradients have come
 
     def left(self, handles):
