@@ -94,6 +94,33 @@ def test_stable_orders(dtype, descending):
             np.testing.assert_array_equal(got, exact[:, k : k + 1])
 
 
+@pytest.mark.parametrize(
+    "dtype", ["int64", "int32", "int16", "int8", "uint8", "uint16", "uint32", "uint64", "bool"]
+)
+@pytest.mark.parametrize("size", [4096, 4097, 40_001])
+def test_one_row_of_integers_by_digits(dtype, size):
+    """Of every range, from no digit to eight of them; views, too, and parts."""
+    rng = np.random.default_rng(0)
+    lowest, highest = (0, 1) if dtype == "bool" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    for low, high in {
+        (lowest, highest), (lowest, lowest), (highest, highest), (highest - 1, highest),
+        (max(lowest, -100), 100 if highest > 1 else 1), (max(lowest, -5000), min(highest, 70_000)),
+        (max(lowest, -(1 << 40)), min(highest, 1 << 40)),
+        (max(lowest, -(1 << 31)), min(highest, (1 << 31) - 1)),
+    }:  # fmt: skip
+        whole = np.int64 if dtype == "bool" else dtype
+        x = rng.integers(low, high, size, whole, endpoint=True).astype(dtype)
+        for given in (x, x[::-1], np.repeat(x, 2)[1::2]):
+            for descending in (False, True):
+                exact = ranks._stable(given, 0, descending)
+                values, places = ranks.ordered_along(given, 0, descending)
+                np.testing.assert_array_equal(places, exact)
+                np.testing.assert_array_equal(values, given[exact])
+                assert values.dtype == x.dtype and places.dtype == np.int64
+        column = ranks.order_along(x[:, None], axis=0, descending=False, part=(3, 90))
+        np.testing.assert_array_equal(column[:, 0], ranks._stable(x, 0, False)[3:90])
+
+
 def test_parts_that_stay_long_are_sorted_by_a_heap(monkeypatch, both):
     """std::sort gives up on parts after 2·log₂ n steps: an adversary answers its comparisons."""
     x = _adversary(600)[None]

@@ -106,7 +106,12 @@ def _middle(rows, descending, part):
 
 
 def _cut(order, axis, part):
-    return order if part is None else order[(slice(None),) * axis + (slice(*part),)]
+    return order if part is None else order[_ranks_of(axis, part)]
+
+
+def _ranks_of(axis, part):
+    """The index that gives a part of what lies along an axis."""
+    return (slice(None),) * axis + (slice(*part) if part else slice(None),)
 
 
 def _sort(rows, descending, part):
@@ -200,10 +205,13 @@ def _natively(x, axis, descending, how, part):
     if not NATIVE or NATIVE.waiting or x.dtype.kind not in "fiub" or not x.dtype.isnative:
         return None
     size = x.shape[axis]
-    if how == "stable" and size < _DIGITS and (size > _SMALL or part is not None):
+    if how == "stable" and size < _DIGITS and _is_quick(x, size, descending, part):
         return None
     if how == "middle" and x.dtype.kind != "f":
         how = "stable place"
+    if how == "stable" and size == x.size >= _DIGITS and x.dtype.kind in "iub":
+        both = NATIVE.by_digits(np.ascontiguousarray(x.reshape(-1)), descending)
+        return [found.reshape(x.shape)[_ranks_of(axis, part)] for found in both]
     name, number, cut = _step(how, size, part)
     if x.size < _NATIVE and not NATIVE.ready(x.dtype, name) and not _PATIENCE.spent():
         return None
@@ -216,6 +224,12 @@ def _natively(x, axis, descending, how, part):
             places[row] = _mode(rows[row : row + 1], False, part)
         values = np.take_along_axis(rows, places, 1)
     return _turned_back(values, x, axis), _turned_back(places, x, axis)
+
+
+def _is_quick(x, size, descending, part):
+    """Whether NumPy's stable sort of rows that are not long is as fast: of few elements, std::sort
+    inserts them, which is stable, too."""
+    return size > _SMALL or part is not None or (x.ndim == 1 and not descending)
 
 
 def _step(how, size, part):
