@@ -22,13 +22,7 @@ def _in_a_nest(e):
 
 def held_back(graph):
     makers = {e.outs[0]: e for e in graph.equations if _in_a_nest(e)}
-    users = {}
-    for e in graph.equations:
-        for v in {i for i in e.ins if isinstance(i, Variable)}:
-            users.setdefault(v, []).append(e)
-    for o in graph.outputs:
-        users.setdefault(o, []).append(None)
-    found, taken = {}, set()
+    users, found, taken = graph.users(), {}, set()
     places = {e: k for k, e in enumerate(graph.equations)}
     for e in reversed(graph.equations):
         if e in taken or not e.outs or makers.get(e.outs[0]) is not e:
