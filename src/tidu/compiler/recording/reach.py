@@ -7,8 +7,10 @@ run did. `watches.py` asks later whether all is as it was.
 
 import sys
 import types
+import weakref
 from collections import deque
 from enum import EnumType
+from functools import partial
 from operator import attrgetter, is_, methodcaller
 
 import numpy as np
@@ -76,6 +78,7 @@ class Reach:
         if isinstance(thing, TensorBase):
             self.tensors.append(thing)
             behind = [] if thing._grad is None else [thing._grad]
+            behind += self._of_attributes(thing) if thing.__dict__ else ()
             return [*behind, *hooks_at(thing)] if self.hooks else behind
         if isinstance(thing, types.FunctionType):
             return self._of_function(thing)
@@ -94,6 +97,8 @@ class Reach:
             return self._of_class(thing)
         if isinstance(thing, (attrgetter, methodcaller)):
             self.reflects = True
+        if isinstance(thing, _HOLDERS):
+            return _held_by(thing)
         if isinstance(thing, _ASIDE):
             if getattr(thing, "__module__", None) == "time":
                 self.passing = "the clock"
@@ -231,6 +236,16 @@ class Reach:
         for cell, value in self.cells:
             if cell.cell_contents is not value:
                 cell.cell_contents = value
+
+
+_HOLDERS = partial, types.MappingProxyType, weakref.ref
+
+
+def _held_by(thing):
+    """What stands in an object of Python's own that no attribute shows."""
+    if isinstance(thing, partial):
+        return [thing.func, thing.args, thing.keywords, vars(thing)]
+    return list(thing.values()) if isinstance(thing, types.MappingProxyType) else [thing()]
 
 
 def _replaceable(before, now):
