@@ -335,7 +335,7 @@ def clipped(torch, compile, inside):
     return [optimized(torch, compile, clip=clip, count=4) for clip in clips]
 
 
-@cut("error_if_nonfinite=True", "error_if_nonfinite=True")
+@whole
 def clipped_with_a_question(torch, compile, inside):
     def clip(ps):
         return torch.nn.utils.clip_grad_norm_(ps, 0.1, error_if_nonfinite=True)

@@ -8,6 +8,7 @@ from tidu.primitives import ranks
 
 pytestmark = pytest.mark.skipif(not NATIVE, reason="there is no generated code")
 
+HOW = ["sort", "topk", "topk unsorted", "kthvalue", "mode"]
 ROWS = {
     "few values": lambda rng, n: rng.integers(0, max(n // 20, 2), n),
     "many values": lambda rng, n: rng.integers(-n, n, n),
@@ -28,36 +29,53 @@ def _killer(n):
     return out
 
 
+@pytest.fixture
+def both(monkeypatch):
+    """Asks for an order twice: of generated code, and of NumPy; both must give the same."""
+    monkeypatch.setattr(ranks, "_NATIVE", 1)
+
+    def ask(x, **given):
+        places = ranks.order_along(x, **given)
+        with monkeypatch.context() as numpy:
+            numpy.setattr(ranks, "_natively", lambda *of: None)
+            np.testing.assert_array_equal(places, ranks.order_along(x, **given))
+        values, again = ranks.ordered_along(x, given.pop("axis"), **given)
+        np.testing.assert_array_equal(again, places)
+        assert values.dtype == x.dtype
+        exact = np.take_along_axis(x, places, 1)
+        np.testing.assert_array_equal(values.view(np.uint8), exact.view(np.uint8))
+
+    return ask
+
+
 def parts(how, size):
     if how == "sort":
         return [None]
-    if how in ("kthvalue", "mode"):
+    if how not in HOW[:3]:
         return [(k, k + 1) for k in {0, size // 3, size - 1}]
     return [(0, k) for k in {1, max(size // 100, 1), size // 2 + 1, size}]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "int32", "uint8", "bool"])
+@pytest.mark.parametrize(
+    "dtype", ["float32", "float64", "int64", "int32", "int16", "int8", "uint8", "uint64", "bool"]
+)
 @pytest.mark.parametrize("rows", ROWS)
-@pytest.mark.parametrize("how", ["sort", "topk", "topk unsorted", "kthvalue", "mode"])
-def test_orders_of_generated_code(how, rows, dtype, monkeypatch):
+@pytest.mark.parametrize("how", [*HOW, "middle", "stable place"])
+def test_orders_of_generated_code(how, rows, dtype, both):
     rng = np.random.default_rng(0)
-    for size in (1, 2, 3, 16, 17, 100, 700):
+    for size in (1, 2, 3, 16, 17, 100, 128, 1500):
         x = np.stack([ROWS[rows](rng, size) for _ in range(3)]).astype(dtype)
-        if dtype[0] == "f" and how != "mode":
+        if dtype[0] == "f":
             x[rng.random(x.shape) < 0.1] *= -0.0
-            x[rng.random(x.shape) < 0.05] = np.nan
+            x[1:][rng.random(x[1:].shape) < 0.05] = np.nan
         for part in parts(how, size):
             for descending in {False, how in ("sort", "topk", "topk unsorted")}:
-                found = []
-                for least in (1, 1 << 60):
-                    monkeypatch.setattr(ranks, "_NATIVE", least)
-                    found.append(
-                        ranks.order_along(x, axis=1, descending=descending, how=how, part=part)
-                    )
-                np.testing.assert_array_equal(*found)
+                both(x, axis=1, descending=descending, how=how, part=part)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "int32", "uint8", "bool"])
+@pytest.mark.parametrize(
+    "dtype", ["float32", "float64", "int64", "int32", "int16", "int8", "uint8", "uint64", "bool"]
+)
 @pytest.mark.parametrize("descending", [False, True])
 def test_stable_orders(dtype, descending):
     """By digits where rows are long; one place alone is looked for."""
@@ -76,7 +94,34 @@ def test_stable_orders(dtype, descending):
             np.testing.assert_array_equal(got, exact[:, k : k + 1])
 
 
-def test_parts_that_stay_long_are_sorted_by_a_heap(monkeypatch):
+@pytest.mark.parametrize(
+    "dtype", ["int64", "int32", "int16", "int8", "uint8", "uint16", "uint32", "uint64", "bool"]
+)
+@pytest.mark.parametrize("size", [4096, 4097, 40_001])
+def test_one_row_of_integers_by_digits(dtype, size):
+    """Of every range, from no digit to eight of them; views, too, and parts."""
+    rng = np.random.default_rng(0)
+    lowest, highest = (0, 1) if dtype == "bool" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    for low, high in {
+        (lowest, highest), (lowest, lowest), (highest, highest), (highest - 1, highest),
+        (max(lowest, -100), 100 if highest > 1 else 1), (max(lowest, -5000), min(highest, 70_000)),
+        (max(lowest, -(1 << 40)), min(highest, 1 << 40)),
+        (max(lowest, -(1 << 31)), min(highest, (1 << 31) - 1)),
+    }:  # fmt: skip
+        whole = np.int64 if dtype == "bool" else dtype
+        x = rng.integers(low, high, size, whole, endpoint=True).astype(dtype)
+        for given in (x, x[::-1], np.repeat(x, 2)[1::2]):
+            for descending in (False, True):
+                exact = ranks._stable(given, 0, descending)
+                values, places = ranks.ordered_along(given, 0, descending)
+                np.testing.assert_array_equal(places, exact)
+                np.testing.assert_array_equal(values, given[exact])
+                assert values.dtype == x.dtype and places.dtype == np.int64
+        column = ranks.order_along(x[:, None], axis=0, descending=False, part=(3, 90))
+        np.testing.assert_array_equal(column[:, 0], ranks._stable(x, 0, False)[3:90])
+
+
+def test_parts_that_stay_long_are_sorted_by_a_heap(monkeypatch, both):
     """std::sort gives up on parts after 2·log₂ n steps: an adversary answers its comparisons."""
     x = _adversary(600)[None]
     asked = []
@@ -84,11 +129,7 @@ def test_parts_that_stay_long_are_sorted_by_a_heap(monkeypatch):
     monkeypatch.setattr(
         ranks._Rows, "heap_sort", lambda *given: asked.append(1) or heap_sort(*given)
     )
-    found = []
-    for least in (1 << 60, 1):
-        monkeypatch.setattr(ranks, "_NATIVE", least)
-        found.append(ranks.order_along(x, axis=1, descending=False, how="sort"))
-    np.testing.assert_array_equal(*found)
+    both(x, axis=1, descending=False, how="sort")
     assert asked
 
 

@@ -91,3 +91,41 @@ def test_as_many_checks_as_there_are_losses(count):
     targets[-1] = targets[-1] + 5
     with pytest.raises(IndexError, match="out of bounds"):
         run(x, targets)
+
+
+def clipped_training():
+    torch.manual_seed(0)
+    nn = torch.nn
+    model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 2))
+    optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)
+
+    def step(x, y):
+        optimizer.zero_grad()
+        loss = nn.functional.mse_loss(model(x), y)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(model.parameters(), 1.0, error_if_nonfinite=True)
+        optimizer.step()
+        return loss, norm
+
+    return model, optimizer, step
+
+
+def test_a_norm_that_is_not_finite_stops_before_the_step():
+    model, optimizer, step = clipped_training()
+    eager, _, eagerly = clipped_training()
+    compiled = torch.compile(step, fullgraph=True)
+    x, y = torch.randn(6, 4), torch.randn(6, 2)
+    bad = y.clone()
+    bad[0, 0] = float("inf")
+    for target in (y, y, y, bad, y, bad, y):
+        weights = [p.detach().clone() for p in model.parameters()]
+        if target is y:
+            torch.testing.assert_close(compiled(x, y), eagerly(x, y))
+            continue
+        for run in (compiled, eagerly):
+            with pytest.raises(RuntimeError, match=r"The total norm of order 2\.0"):
+                run(x, target)
+        assert all(map(torch.equal, weights, model.parameters()))
+    for one, other in zip(model.state_dict().values(), eager.state_dict().values(), strict=True):
+        torch.testing.assert_close(one, other)
+    assert "1 version" in compiled.explain() and optimizer.state

@@ -486,7 +486,7 @@ def test_what_a_called_module_counts():
         return counting(y).cos() + y
 
     eager = copy.deepcopy(counting)
-    with pytest.warns(UserWarning, match=r"(?s)'calls' is now.*self\.calls \+= 1"):
+    with pytest.warns(UserWarning, match=r"(?s)counting\.calls is now.*self\.calls \+= 1"):
         compiled = torch.compile(f)
         found = [compiled(X) for _ in range(8)]
     for i, got in enumerate(found):

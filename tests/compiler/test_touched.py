@@ -1,7 +1,7 @@
-"""Tensors that a compiled function finds where nobody looks: they are written as in eager calls.
+"""Tensors that a compiled function finds in caches, contexts and the like: they are written, and
+given gradients, as in eager calls.
 
-Partial functions, attributes of tensors, weak references and read-only dictionaries are looked
-into; caches and variables of contexts are not, and what changes a tensor there runs eagerly.
+Where nobody looks, the trial run that writes there is undone and the function runs eagerly.
 """
 
 import contextvars

@@ -40,11 +40,14 @@ def test_orig_call():
     assert list(m.state_dict()) == ["weight", "bias"]
 
 
-def test_pickle_opt():
-
+def test_the_state_of_a_compiled_module_is_saved_and_read():
     m = torch.compile(nn.Linear(2, 2))
     b = io.BytesIO()
     torch.save(m.state_dict(), b)
+    b.seek(0)
+    read = torch.load(b)
+    assert list(read) == ["_orig_mod.weight", "_orig_mod.bias"]
+    same(read["_orig_mod.weight"], m.weight.detach())
 
 
 def test_compiler_names():
@@ -273,20 +276,28 @@ def test_custom_function():
 
 
 def test_global_scaler():
-    s = torch.amp.GradScaler("cpu")
-    m = nn.Linear(2, 1)
-    o = torch.optim.SGD(m.parameters(), lr=0.1)
+    def run(compiled):
+        torch.manual_seed(0)
+        s = torch.amp.GradScaler("cpu", growth_interval=2)
+        m = nn.Linear(2, 1)
+        o = torch.optim.SGD(m.parameters(), lr=0.1)
 
-    def f(x):
-        o.zero_grad()
-        l = m(x).sum()
-        s.scale(l).backward()
-        s.step(o)
-        s.update()
-        return l
+        def f(x):
+            o.zero_grad()
+            l = m(x).sum()
+            s.scale(l).backward()
+            s.step(o)
+            s.update()
+            return l
 
-    c = torch.compile(f)
-    [c(torch.ones(1, 2)) for _ in range(3)]
+        step = torch.compile(f) if compiled else f
+        return [step(torch.ones(1, 2)) for _ in range(3)], m.weight, s.get_scale()
+
+    (losses, weight, scale), (others, other, grown) = run(True), run(False)
+    for one, two in zip(losses, others, strict=True):
+        same(one, two)
+    same(weight, other)
+    assert scale == grown == 2.0**17
 
 
 def test_clip_grad():

@@ -52,6 +52,7 @@ x = torch.arange(12.0).reshape(3, 4).div(7).requires_grad_()
 y = torch.ones(3, 4, requires_grad=True)
 f = torch.nn.functional
 loss = f.mse_loss(x.var(1), x.amax(1)) + f.silu(x).mean()
+loss = loss + f.gelu(x).sum() + f.gelu(x, approximate="tanh").sum() + x.clamp(0.2, 1).sum()
 loss = loss + f.cross_entropy(x, torch.tensor([1, 0, 3]))
 (loss + f.mse_loss(x * 2, y)).backward()
 print([name for name in sys.modules if name.endswith(".derivation")])

@@ -127,7 +127,7 @@ def set_anomaly_enabled(enabled, check_nan=True):
 
 def is_anomaly_enabled():
     """Whether backward looks for anomalies."""
-    return _STATE["watcher"] is not None
+    return modes.setting(_STATE, "watcher") is not None
 
 
 def is_anomaly_check_nan_enabled():

@@ -39,10 +39,11 @@ __all__ = ["available", "draws", "elementwise", "log_softmax", "log_softmax_back
 __getattr__ = late(__name__, at_home({
     "..loops.attention": "attention attention_back",
     "..loops.convolution": "convolve input_gradient weight_gradient",
+    "..loops.digits": "by_digits",
     "..loops.pooling": "max_place max_pool max_positions mean_pool mean_spread",
     "..loops.recurrent": "gru gru_back lstm lstm_back",
     "..loops.sequences": "copied filled rows_taken spaced",
-    "..loops.sorting": "ordered",
+    "..loops.sorting": "ordered ready",
     "..loops.updates": "update",
 }))  # fmt: skip
 

@@ -17,6 +17,7 @@ __all__ = [
     "listen",
     "set_grad",
     "set_inference",
+    "setting",
     "tell_recorded",
     "unlisten",
 ]
@@ -66,6 +67,15 @@ def set_grad(enabled):
         with _LOCK:
             STATE.special += -1 if enabled else 1
     return was
+
+
+def setting(table, name):
+    """A setting of the process, for the program that asks for it: what records the program takes
+    note, as its next call may find another."""
+    noted = getattr(LOCAL.tracer, "settings", None)
+    if noted is not None:
+        noted.append((table, name))
+    return table[name] if isinstance(table, dict) else getattr(table, name)
 
 
 OTHERS: dict = {}  # what a thread may have switched besides, in words: a function that tells how

@@ -6,6 +6,7 @@ from ..base.dtypes import can_cast as _castable
 from ..base.lazy import lazy_module
 from ..core.blocks import THREADS
 from ..core.handle import TensorBase, concrete, element_type
+from ..core.modes import setting
 from ..core.retries import asked, asks
 from ..ops.convert import require_tensor
 from .storages import TypedStorage
@@ -103,7 +104,7 @@ def set_default_device(device):
 
 def get_num_threads():
     """How many threads large operations may use."""
-    return THREADS.count
+    return setting(THREADS, "count")
 
 
 def set_num_threads(n):

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from ..base.frames import warn_always
 from ..core.handle import TensorBase
+from ..core.modes import setting
 from ..ops.flags import require_bool
 
 __all__ = [
@@ -54,11 +55,11 @@ def use_deterministic_algorithms(mode, *, warn_only=False):
 
 def are_deterministic_algorithms_enabled():
     """What `use_deterministic_algorithms` was told last."""
-    return _STATE["deterministic"]
+    return setting(_STATE, "deterministic")
 
 
 def is_deterministic_algorithms_warn_only_enabled():
-    return _STATE["warn_only"]
+    return setting(_STATE, "warn_only")
 
 
 def set_deterministic_debug_mode(debug_mode):
@@ -76,9 +77,9 @@ def set_deterministic_debug_mode(debug_mode):
 
 
 def get_deterministic_debug_mode():
-    if not _STATE["deterministic"]:
+    if not setting(_STATE, "deterministic"):
         return 0
-    return 1 if _STATE["warn_only"] else 2
+    return 1 if setting(_STATE, "warn_only") else 2
 
 
 def set_float32_matmul_precision(precision):
@@ -94,7 +95,7 @@ def set_float32_matmul_precision(precision):
 
 
 def get_float32_matmul_precision():
-    return _STATE["precision"]
+    return setting(_STATE, "precision")
 
 
 def set_warn_always(b):
@@ -108,7 +109,7 @@ def is_warn_always_enabled():
 
 def get_num_interop_threads():
     """How many operations may run at once; they run one after another."""
-    return _STATE["interop"] or len(os.sched_getaffinity(0))
+    return setting(_STATE, "interop") or len(os.sched_getaffinity(0))
 
 
 def set_num_interop_threads(n):

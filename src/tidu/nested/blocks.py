@@ -7,7 +7,7 @@ from .. import ops
 from ..base.errors import hinted
 from ..core.handle import TensorBase
 from ..ops.convert import named
-from .rows import axis_of, handlers, sequence
+from .rows import attended, axis_of, handlers, sequence
 from .tensor import INSTEAD, StridedNested
 
 __all__ = ["HANDLERS"]
@@ -117,13 +117,7 @@ def _attention(func, query, key, value, attn_mask=None, *args, **options):
             "an explicit attn_mask is set",
             "the rows are attended to each by itself, so no mask of padding is needed.",
         ))  # fmt: skip
-    if not all(isinstance(t, StridedNested) for t in (query, key, value)):
-        raise RuntimeError(hinted(
-            "scaled_dot_product_attention: query, key and value must be nested.",
-            "make all of them nested tensors of one layout.",
-        ))  # fmt: skip
-    rows = zip(query.parts(), key.parts(), value.parts(), strict=True)
-    made = [func(*row, None, *args, **options) for row in rows]
+    made = attended(func, StridedNested, (query, key, value), args, options)
     return StridedNested.of_parts(made, query.dtype)
 
 

@@ -16,8 +16,8 @@ from ..ops.convert import named
 from .lengths import SymInt
 from .tensor import INSTEAD, JaggedTensor, joined
 
-__all__ = ["ACTIVATIONS", "HANDLERS", "INPLACE", "JOINED_NAMES", "OF_SELF", "axis_of", "of_self",
-           "sequence"]  # fmt: skip
+__all__ = ["ACTIVATIONS", "HANDLERS", "INPLACE", "JOINED_NAMES", "OF_SELF", "attended",
+           "axis_of", "of_self", "sequence"]  # fmt: skip
 
 ACTIVATIONS = (
     "relu relu_ relu6 gelu silu mish leaky_relu elu selu celu softplus softsign tanhshrink "
@@ -209,19 +209,24 @@ def _matmul(func, input, other):
     )
 
 
+def attended(func, kind, tensors, args, options):
+    """What each row of a query makes of the same row of key and value."""
+    if not all(isinstance(t, kind) for t in tensors):
+        raise RuntimeError(hinted(
+            "scaled_dot_product_attention: query, key and value must be nested.",
+            "make all of them nested tensors of one layout.",
+        ))  # fmt: skip
+    rows = zip(*[t.parts() for t in tensors], strict=True)
+    return [func(*row, None, *args, **options) for row in rows]
+
+
 def _attention(func, query, key, value, attn_mask=None, *args, **options):
     if attn_mask is not None:
         raise ValueError(hinted(
             "Masks are not yet supported!",
             "the rows are attended to each by itself, so no mask of padding is needed.",
         ))  # fmt: skip
-    if not all(isinstance(t, JaggedTensor) for t in (query, key, value)):
-        raise RuntimeError(hinted(
-            "scaled_dot_product_attention: query, key and value must be nested.",
-            "make all of them nested tensors of one layout.",
-        ))  # fmt: skip
-    rows = zip(query.parts(), key.parts(), value.parts(), strict=True)
-    made = [func(*row, None, *args, **options) for row in rows]
+    made = attended(func, JaggedTensor, (query, key, value), args, options)
     axis = query._value.axis
     if query._value.lengths is not None:
         return joined(made, axis)

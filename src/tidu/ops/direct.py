@@ -20,6 +20,7 @@ from ..primitives import reductions as r
 from ..primitives.contraction import matmul
 from ..primitives.losses import nll
 from ..primitives.products import product
+from ..primitives.ranks import ordered_along
 
 F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 _FLOATS = (F32, F64)
@@ -159,13 +160,68 @@ def where(condition, input, other):
 
 def sort(input, dim=-1, descending=False, stable=False):
     """(values, indices)"""
-    x = array(input)
-    if (x.dtype not in _FLOATS and x.dtype is not I64) or not x.flags.c_contiguous:
-        return None
-    axis = _axis(dim, x.ndim)
+    x = _in_order(input, "fiub")
+    return _by_rank(x, _axis(dim, x.ndim), descending, "stable" if stable else "sort")
+
+
+def argsort(input, dim=-1, descending=False, stable=False):
+    x = _in_order(input, "fiub")
     how = "stable" if stable else "sort"
-    order = i.argsort.eval(x, axis=axis, descending=descending, how=how)
-    return (x.take(order) if x.ndim == 1 else np.take_along_axis(x, order, axis)), order
+    return i.argsort.eval(x, axis=_axis(dim, x.ndim), descending=descending, how=how)
+
+
+def topk(input, k, dim=-1, largest=True, sorted=True):
+    """(values, indices)"""
+    x = _in_order(input, "fiu")
+    axis = _axis(dim, x.ndim)
+    if k.__class__ is not int or not 0 <= k <= x.shape[axis]:
+        return None
+    return _by_rank(x, axis, largest, "topk" if sorted else "topk unsorted", (0, k))
+
+
+def kthvalue(input, k, dim=-1, keepdim=False):
+    """(value, index) of each row, as the two after it."""
+    x = _in_order(input, "fiu")
+    axis = _axis(dim, x.ndim)
+    if k.__class__ is not int or not 1 <= k <= x.shape[axis]:
+        return None
+    return _one_of_each(x, axis, keepdim, "kthvalue", k - 1)
+
+
+def median(input, dim, keepdim=False):
+    x = _in_order(input, "fiu")
+    axis = _axis(dim, x.ndim)
+    return _one_of_each(x, axis, keepdim, "middle", (x.shape[axis] - 1) // 2)
+
+
+def mode(input, dim=-1, keepdim=False):
+    x = _in_order(input, "fiub")
+    return _one_of_each(x, _axis(dim, x.ndim), keepdim, "mode", 0)
+
+
+def _in_order(input, kinds):
+    """The array of a plain tensor that lies in order and is of one of these kinds; else None."""
+    x = array(input)
+    return x if x.dtype.kind in kinds and x.flags.c_contiguous else None
+
+
+def _by_rank(x, axis, descending, how, part=None):
+    if descending.__class__ is not bool:
+        return None
+    values, places = ordered_along(x, axis, descending, how, part)
+    if values is None:
+        values = x.take(places) if x.ndim == 1 else np.take_along_axis(x, places, axis)
+    return values, places
+
+
+def _one_of_each(x, axis, keepdim, how, rank):
+    if not x.shape[axis] or keepdim.__class__ is not bool:
+        return None
+    values, places = _by_rank(x, axis, False, how, (rank, rank + 1))
+    if keepdim:
+        return values, places
+    shape = x.shape[:axis] + x.shape[axis + 1 :]
+    return values.reshape(shape), places.reshape(shape)
 
 
 def softmax(input, dim, dtype=None):

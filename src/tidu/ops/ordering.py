@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..base.dtypes import int64, uint8
+from ..base.dtypes import int64
 from ..base.errors import hinted
 from ..base.size import normalize_axis
 from ..core.direct import directly
@@ -32,9 +32,10 @@ from .convert import (
     type_of,
 )
 from .joining import stack
-from .reductions import dropped, pair, picked
+from .reductions import dropped, pair, picked, values_indices
 
 
+@directly(direct.argsort)
 def argsort(input, dim=-1, descending=False, stable=False):
     """The indices that sort the tensor along `dim`."""
     _refuse_complex(input)
@@ -53,7 +54,13 @@ def _refuse_complex(input):
         raise RuntimeError(" Sort does not support complex dtypes on CPU")
 
 
-@directly(direct.sort, lambda values, order: pair("sort", values, order))
+def _pairs(name):
+    """What makes a result of this name of values and indices."""
+    make = values_indices[name]
+    return lambda values, indices: make((values, indices))
+
+
+@directly(direct.sort, _pairs("sort"))
 @one_node("SortBackward0")
 def sort(input, dim=-1, descending=False, stable=False, *, out=None):
     """(values, indices) sorted along `dim`.
@@ -91,6 +98,7 @@ def msort(input, *, out=None):
     return finish_same(sort(input, 0).values, out)
 
 
+@directly(direct.topk, _pairs("topk"))
 def topk(input, k, dim=-1, largest=True, sorted=True, *, out=None):
     """(values, indices) of the k largest (or smallest) along `dim`."""
     if not ndim_of(require_tensor("topk", input)):
@@ -111,6 +119,7 @@ def topk(input, k, dim=-1, largest=True, sorted=True, *, out=None):
     )
 
 
+@directly(direct.kthvalue, _pairs("kthvalue"))
 @one_node("KthvalueBackward0")
 def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
     """(value, index) of the k-th smallest along `dim`."""
@@ -130,6 +139,7 @@ def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
     return _outs("kthvalue", values, index if keepdim else dropped(index, axis), out)
 
 
+@directly(direct.median, _pairs("median"))
 @one_node()
 def median(input, dim=None, keepdim=False, *, out=None):
     """The lower median: of all elements, or (values, indices) along `dim`."""
@@ -163,11 +173,8 @@ def _refuse_no_elements(name, input, axis):
 def _middle(input, axis, keepdim):
     """The lower median along `axis`; where there is a NaN, the first NaN."""
     rank = (shape_of(input)[axis] - 1) // 2
-    index = argsort_prim(input, axis=axis, descending=False, part=(rank, rank + 1))
-    if type_of(input).category == 2:
-        holes = c.isnan(input)
-        first = r.arg_extreme(convert(holes, uint8), axis=axis, largest=True, keepdims=True)
-        index = p.select(r.any_(holes, axes=(axis,), keepdims=True), first, index)
+    part = (rank, rank + 1)
+    index = argsort_prim(input, axis=axis, descending=False, how="middle", part=part)
     values = named(picked(input, index, axis, keepdim), "MedianBackward1")
     return values, index if keepdim else dropped(index, axis)
 
@@ -193,6 +200,7 @@ def nanmedian(input, dim=None, keepdim=False, *, out=None):
     return _outs("nanmedian", values, index if keepdim else dropped(index, axis), out)
 
 
+@directly(direct.mode, _pairs("mode"))
 @one_node("ModeBackward0")
 def mode(input, dim=-1, keepdim=False, *, out=None):
     """(values, indices) of the most frequent value along `dim` (the smallest among equals)."""

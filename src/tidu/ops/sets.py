@@ -12,6 +12,7 @@ from ..core.retries import worded
 from ..primitives import comparison as c
 from ..primitives import indexing as i
 from ..primitives.base import reshape
+from ..primitives.ranks import ordered_along
 from .convert import (
     convert,
     finish_same,
@@ -123,16 +124,99 @@ def _distinct(values, name, input):
 def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
     """The distinct elements (or entries of `dim`), ascending; on request inverse and counts."""
     x = concrete(input)
-    axis = None if dim is None else normalize_axis(dim, x.ndim)
-    values, inverse, counts = np.unique(
-        x, return_inverse=True, return_counts=True, axis=axis, equal_nan=False
-    )
+    if dim is None:
+        values, inverse, counts = _distinct_elements(x, return_inverse, return_counts)
+    else:
+        axis = normalize_axis(dim, x.ndim)
+        values, inverse, counts = np.unique(
+            x, return_inverse=True, return_counts=True, axis=axis, equal_nan=False
+        )
+        inverse = inverse.reshape(-1)
     parts = [_distinct(values, "_unique2" if dim is None else "unique_dim", input)]
     if return_inverse:
-        parts.append(wrap(inverse.reshape(x.shape if axis is None else -1)))
+        parts.append(wrap(inverse))
     if return_counts:
         parts.append(wrap(counts))
     return parts[0] if len(parts) == 1 else tuple(parts)
+
+
+# From so many integers on they are counted in a table, if it has at most so many places for each.
+_COUNTED, _ROOM = 1 << 12, 4
+
+
+def _distinct_elements(x, with_inverse, with_counts):
+    """(values, inverse, counts), of the last two those that are asked for; NaN equals nothing."""
+    flat = x.reshape(-1)
+    if x.dtype.kind == "b":
+        values, inverse, counts = _distinct_truths(flat, with_inverse)
+    elif x.size >= _COUNTED and x.dtype.kind in "iu" and (width := _width(flat)) <= _ROOM * x.size:
+        values, inverse, counts = _distinct_by_table(flat, width, with_inverse)
+    else:
+        values, inverse, counts = _distinct_by_order(flat, with_inverse, with_counts)
+    return values, None if inverse is None else inverse.reshape(x.shape), counts
+
+
+def _width(flat):
+    return int(flat.max()) - int(flat.min()) + 1
+
+
+def _distinct_truths(flat, with_inverse):
+    true = np.count_nonzero(flat)
+    counts = np.array([flat.size - true, true])
+    there = counts > 0
+    inverse = flat.astype(np.int64) if with_inverse else None
+    if with_inverse and not there[0]:
+        inverse[:] = 0
+    return np.array([False, True])[there], inverse, counts[there]
+
+
+def _distinct_by_table(flat, width, with_inverse):
+    """Of integers that lie close together: each is counted in its place."""
+    least = flat.min()
+    if flat.dtype.itemsize < 8:
+        places = flat.astype(np.int64)
+        places -= int(least)
+    else:
+        places = (flat - least).view(np.int64)
+    counts = np.bincount(places, minlength=width)
+    there = np.flatnonzero(counts)
+    values = there.astype(flat.dtype)
+    values += least
+    inverse = None
+    if with_inverse:
+        ranks = np.empty(width, np.int64)
+        ranks[there] = np.arange(there.size)
+        inverse = ranks.take(places)
+    return values, inverse, counts[there]
+
+
+def _needs_order(flat):
+    """Whether PyTorch's order says which of 0 and -0 is given, or is found faster than NumPy's."""
+    if flat.dtype.kind in "iu":
+        return flat.size >= _COUNTED
+    if flat.dtype.kind not in "fV":
+        return False
+    zeros = np.signbit(flat[flat == 0])
+    return zeros.size > 1 and zeros.any() and not zeros.all()
+
+
+def _distinct_by_order(flat, with_inverse, with_counts):
+    """Neighbours in order are compared; 0 is -0 where that comes first in PyTorch's order."""
+    sorted_ = order = None
+    if with_inverse or _needs_order(flat):
+        sorted_, order = ordered_along(flat, 0, False, "sort")
+    if sorted_ is None:
+        sorted_ = np.sort(flat) if order is None else flat.take(order)
+    fresh = np.empty(flat.size, bool)
+    fresh[:1] = True
+    np.not_equal(sorted_[1:], sorted_[:-1], out=fresh[1:])
+    values, inverse, counts = sorted_[fresh], None, None
+    if with_inverse:
+        inverse = np.empty(flat.size, np.int64)
+        inverse[order] = np.cumsum(fresh) - 1
+    if with_counts:
+        counts = np.diff(np.append(np.flatnonzero(fresh), flat.size))
+    return values, inverse, counts
 
 
 def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):

@@ -12,10 +12,10 @@ from ..autograd import enable_grad, is_grad_enabled, no_grad
 from ..autograd.leaves import clear_gradients
 from ..base.dtypes import float64
 from ..base.errors import hinted
-from ..base.frames import user_place
+from ..base.frames import OURS, user_place
 from ..base.lazy import lazy_module
 from ..base.naming import Named
-from ..core.modes import STATE
+from ..core.modes import LOCAL, STATE
 from ..frontend.tensor import Tensor
 from ..transforms.mutation import written
 from ..utils.hooks import RemovableHandle
@@ -410,6 +410,9 @@ _LATER = frozenset(
 )
 
 
+_WORDS = "formula", "names", "numbers", "_counted", "_numbers"
+
+
 class ByGroup(Optimizer):
     """One change for each parameter that has a gradient; a subclass defines `_update_all`."""
 
@@ -483,6 +486,8 @@ class Elementwise(ByGroup):
         names, known, small = self.names(group), {}, {}
         place = user_place()
         plain, remembers = not group.get("differentiable"), names or self.counts
+        traced = LOCAL.tracer is not None and self.counts and self._is_known()
+        repeats = LOCAL.tracer.repeats() if traced else None
         for p in group["params"]:
             grad = p._grad
             if grad is None:
@@ -492,6 +497,10 @@ class Elementwise(ByGroup):
                 continue
             # Looking up a state makes it: an optimizer that remembers nothing must not look.
             state = self.state[p] if remembers else None
+            if repeats is not None and state and p._value.dtype is None:
+                work = functools.partial(self._one, group, p, grad, state)
+                repeats.run((p, grad, *state.values()), work)
+                continue
             count = self._counted(group, p, state) if remembers else 0
             numbers = known.get(count)
             if numbers is None:
@@ -509,6 +518,16 @@ class Elementwise(ByGroup):
             work.run_joined(self.formula, known[count], entries)
             for tensors, _ in entries:
                 written(tensors[0], place)
+
+    def _is_known(self):
+        """Whether an update is certain to read its own parameter, gradient, state and options
+        alone: all that computes it is written here."""
+        return all(OURS[getattr(type(self), name).__code__.co_filename] for name in _WORDS)
+
+    def _one(self, group, p, grad, state):
+        """The update of one parameter whose steps are counted, in public operations."""
+        numbers = self._numbers(group, self._counted(group, p, state), state)
+        self.formula(TENSORS, numbers, p, grad, *[state[name] for name in self.names(group)])
 
     def _update_sparse(self, group, p, grad):
         kind = self.kind or type(self).__name__

@@ -14,7 +14,7 @@ from ..base.lazy import lazy_module
 from ..core.handle import element_type, shape_of
 from ..core.primitive import OUT, SHAPES, Derived, Primitive
 from .base import move_batch
-from .define import pad_rank
+from .define import pad_rank, product_tangent
 
 __all__ = ["Composed", "Pullback", "composed", "frozen", "placed", "pullback", "stacked"]
 
@@ -85,10 +85,7 @@ class Composed(Derived, Primitive):
     def tangent(self, tangents, primals, out, params):
         """The tangent of the result as the definition gives it."""
         if self.kind == "bilinear":
-            (tx, ty), (x, y) = tangents, primals
-            left = None if tx is None else self(tx, y, **params)
-            right = None if ty is None else self(x, ty, **params)
-            return left if right is None else right if left is None else left + right
+            return product_tangent(self, tangents, primals, params)
         inputs = tuple([_spec(x, shape_of(x)) for x in primals])
         given = tuple([t is not None for t in tangents])
         key = "forward", inputs, given, frozen(params)

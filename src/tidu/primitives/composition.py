@@ -358,8 +358,11 @@ def written(recorder, arguments, results, prim, tensors):
         else:
             lines.append(f"{outs} = {call}({', '.join([*ins, *[f'**{params}'] * bool(params)])})")
     lines.append(f"return [{', '.join([text(r) for r in results])}]")
-    exec(code_of("\n    ".join(lines)), known)
+    exec(_code("\n    ".join(lines)), known)
     return known["rule"]
+
+
+_code = lru_cache(512)(code_of)  # definitions for other sizes are often the same text
 
 
 def _needed(recorder, names, results, prim):

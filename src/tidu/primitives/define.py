@@ -16,7 +16,8 @@ from ..core.handle import TensorBase, element_type, shape_of
 from ..core.primitive import SHAPES, Primitive, bind, names_of, places_of
 from .base import broadcast_to, conj, move_batch, one_like, reshape, sum_to
 
-__all__ = ["bilinear", "diagonal", "elementwise", "linear", "nondifferentiable", "special_class"]
+__all__ = ["bilinear", "diagonal", "elementwise", "linear", "nondifferentiable",
+           "product_tangent", "special_class"]  # fmt: skip
 
 
 class Elementwise(Primitive):
@@ -265,15 +266,19 @@ def bilinear(name, eval, *, batch=None, shape=None, tex=None, **transposes):
     prim = Primitive(name, eval, (x, y), vjp=transposes, batch=batch, shape=shape, tex=tex)
     prim.kind = "bilinear"
 
-    def jvp(tangents, primals, out, params):
-        (tx, ty), (px, py) = tangents, primals
-        left = None if tx is None else prim(tx, py, **params)
-        right = None if ty is None else prim(px, ty, **params)
-        return left if right is None else right if left is None else left + right
-
-    prim.jvp = jvp
+    prim.jvp = lambda tangents, primals, out, params: product_tangent(
+        prim, tangents, primals, params
+    )
     prim.conjugated = Conjugated(prim)
     return prim
+
+
+def product_tangent(prim, tangents, primals, params):
+    """The tangent of what is linear in each of two inputs, of which one may have no tangent."""
+    (tx, ty), (x, y) = tangents, primals
+    left = None if tx is None else prim(tx, y, **params)
+    right = None if ty is None else prim(x, ty, **params)
+    return left if right is None else right if left is None else left + right
 
 
 def nondifferentiable(name, eval, inputs, *, batch=None, shape=None, tex=None):

@@ -21,7 +21,7 @@ from ..program.ir import Equation
 from . import arithmetic as a
 from . import comparison as c
 from . import functions as f
-from . import simpler
+from . import kept, simpler
 from .simpler import REWRITES, WHOLE
 from .structural import detach
 from .symbols import ZERO, Purpose, Symbol, is_number, made_by
@@ -256,17 +256,7 @@ class Derivations:
         return self.of(params).value(*args, **params)
 
     def rule(self, name, saves):
-        rules, prim = {}, self.prim
-
-        def chosen(**params):
-            formula = prim.formula(**params)
-            if formula not in rules:
-                rules[formula] = self.of(params).rule(name, saves, whole=True)
-            return rules[formula]
-
-        names = ", ".join(["t", *saves, *prim.params])
-        given = ", ".join([f"{p}={p}" for p in prim.params])
-        return eval(f"lambda {names}: chosen({given})({names})", {"chosen": chosen})
+        return kept.by_params(self.prim, name, saves)
 
 
 def derived(prim, kind=Derivation):

@@ -57,8 +57,11 @@ class Fused(Derived):
         if name == "derivation":
             self.derivation = derivation.derived(self)
             return self.derivation
-        derive = lambda: {i: self.derivation.rule(i, read) for i, read in self.saves.items()}
-        self.vjp = kept.rules(self, "backward", derive)
+        if callable(self.formula):
+            self.vjp = {i: kept.by_params(self, i, read) for i, read in self.saves.items()}
+        else:
+            derive = lambda: {i: self.derivation.rule(i, read) for i, read in self.saves.items()}
+            self.vjp = kept.rules(self, "backward", derive)
         self.rules = tuple([bind(self.vjp.get(i), self.inputs) for i in self.inputs])
         if isinstance(self, (Unary, Binary)):
             for field, value in special_class(self.inputs, self.vjp)[1].items():

@@ -7,6 +7,7 @@ own. A key says all that decides a rule besides this library's files. Read `rule
 
 import marshal
 import sys
+from functools import cache
 from importlib import import_module
 from types import FunctionType
 
@@ -15,7 +16,7 @@ import numpy as np
 from ..base.frames import placed
 from ..base.lazy import Door
 
-__all__ = ["reading", "rules", "writing"]
+__all__ = ["by_params", "reading", "rules", "writing"]
 
 reading = Door(lambda key: None)  # key -> bytes, or None
 writing = Door(lambda key, data: None)
@@ -29,7 +30,27 @@ def rules(prim, way, derive):
     where another process has derived the same, in this `way`."""
     if not isinstance(prim.formula, str):
         return derive()
-    key = repr((way, type(prim).__name__, prim.name, prim.formula, prim.inputs, prim.params,
+    return _found(prim, prim.formula, way, derive)
+
+
+def by_params(prim, name, saves):
+    """The rule of an input where the formula depends on the params: for each formula its own."""
+    rules = {}
+
+    def chosen(**params):
+        formula = prim.formula(**params)
+        if formula not in rules:
+            derive = lambda: [prim.derivation.of(params).rule(name, saves, whole=True)]
+            (rules[formula],) = _found(prim, formula, f"whole {name} {saves}", derive)
+        return rules[formula]
+
+    names = ", ".join(["t", *saves, *prim.params])
+    given = ", ".join([f"{p}={p}" for p in prim.params])
+    return eval(f"lambda {names}: chosen({given})({names})", {"chosen": chosen})
+
+
+def _found(prim, formula, way, derive):
+    key = repr((way, type(prim).__name__, prim.name, formula, prim.inputs, prim.params,
                 sorted(prim.saves.items()), prim.inverse, str(prim.element_type)))  # fmt: skip
     data = reading(key)
     found = None if data is None else _read(prim, marshal.loads(data))
@@ -74,8 +95,23 @@ def _place(prim, name, thing):
         return (thing.name,)
     if name == "fast" and thing is prim.fast:
         return ()
-    for module in sorted(sys.modules):
-        if module.startswith(_HOMES) and module.rpartition(".")[2] not in _LATE:
+    written = getattr(thing, "eval", thing)
+    home, own = getattr(written, "__module__", None), getattr(thing, "name", None)
+    own = own or getattr(thing, "__name__", None)
+    if home is not None and _stands(thing, home, own):
+        return home, own
+    return _searched(thing)
+
+
+def _stands(thing, module, name):
+    near = module.startswith(_HOMES) or module == "math"
+    return near and vars(sys.modules.get(module, sys)).get(name) is thing
+
+
+@cache
+def _searched(thing):
+    for module in sorted(name for name in sys.modules if name.startswith(_HOMES)):
+        if module.rpartition(".")[2] not in _LATE:
             for attribute, value in vars(sys.modules[module]).items():
                 if value is thing:
                     return module, attribute

@@ -10,7 +10,8 @@ import numpy as np
 from ..core.native import NATIVE
 from .base import HALVES
 
-__all__ = ["introselect", "introsort", "order_along", "partial_sort", "quickselect"]
+__all__ = ["introselect", "introsort", "order_along", "ordered_along", "partial_sort",
+           "quickselect"]  # fmt: skip
 
 _SMALL = 16  # parts up to this length are left to the insertion sort at the end
 _RADIX = 1 << 15  # from this length on PyTorch sorts a vector of integers by their digits
@@ -23,26 +24,47 @@ def order_along(x, *, axis, descending, how="stable", part=None):
     """The places [start, stop) of the order along an axis, NaN above all numbers.
 
     `how` says which of equal elements comes first: "stable", or as the unstable "sort", "topk",
-    "topk unsorted", "kthvalue" and "mode" of PyTorch leave them. `part` is (start, stop), or None
-    for all; what is asked of "topk" starts at 0, and of "kthvalue" and "mode" it is one place.
+    "topk unsorted", "kthvalue" and "mode" of PyTorch leave them; "middle" is one place of the
+    stable order, or where the first NaN is. `part` is (start, stop), or None for all; what is asked
+    of "topk" starts at 0, and of "kthvalue", "mode" and "middle" it is one place.
     """
+    return ordered_along(x, axis, descending, how, part)[1]
+
+
+def ordered_along(x, axis, descending, how="stable", part=None):
+    """(the elements, or None where that is left to who asks, the places) of `order_along`."""
+    given = x
     if x.dtype in HALVES:
         x = x.astype(np.float32)
-    if how == "sort" and _keeps_order(x, axis, descending):
-        how = "stable"
-    if how == "stable" and part and part[1] - part[0] == 1 and not descending and x.size >= _NATIVE:
-        how = "stable place"
-    if how == "stable" and (x.shape[axis] < _DIGITS or not NATIVE or NATIVE.waiting):
-        return _cut(_stable(x, axis, descending), axis, part)
-    if x.size == 0:
+    if x.size == 0 or (part and part[0] == part[1]):
         rest = list(x.shape)
         rest[axis] = x.shape[axis] if part is None else part[1] - part[0]
-        return np.empty(rest, np.int64)
-    rows = np.moveaxis(x, axis, -1)
-    lead = rows.shape[:-1]
-    found = _WAYS[how](np.ascontiguousarray(rows.reshape(-1, x.shape[axis])), descending, part)
-    out = np.moveaxis(found.reshape(*lead, found.shape[1]), -1, axis)
-    return np.ascontiguousarray(out)
+        return np.empty(rest, given.dtype), np.empty(rest, np.int64)
+    if how == "sort" and _keeps_order(x, axis, descending):
+        how = "stable"
+    if how == "stable" and part and part[1] - part[0] == 1 and not descending:
+        how = "stable place"
+    if (found := _natively(x, axis, descending, how, part)) is not None:
+        values, places = found
+        return values if given is x else None, places
+    if how == "stable" or (how == "stable place" and x.size < _NATIVE):
+        return None, _cut(_stable(x, axis, descending), axis, part)
+    places = _WAYS[how](_rows(x, axis), descending, part)
+    return None, _turned_back(places, x, axis)
+
+
+def _rows(x, axis):
+    if x.ndim == 1:
+        return np.ascontiguousarray(x.reshape(1, -1))
+    return np.ascontiguousarray(np.moveaxis(x, axis, -1).reshape(-1, x.shape[axis]))
+
+
+def _turned_back(found, x, axis):
+    """What was found for each row, with the axes of x."""
+    if x.ndim == 1:
+        return found.reshape(-1)
+    lead = x.shape[:axis] + x.shape[axis + 1 :]
+    return np.ascontiguousarray(np.moveaxis(found.reshape(*lead, found.shape[1]), -1, axis))
 
 
 def _keeps_order(x, axis, descending):
@@ -57,11 +79,6 @@ def _stable(x, axis, descending):
     # Sort the reversed array and turn the answer round.
     turned = np.flip(np.argsort(np.flip(x, axis), axis, kind="stable"), axis)
     return x.shape[axis] - 1 - turned
-
-
-def _by_digits(rows, descending, part):
-    found = NATIVE.ordered(_keys(rows, descending), "stable", 0)
-    return found if part is None else found[:, slice(*part)]
 
 
 def _stable_place(rows, descending, part):
@@ -79,13 +96,25 @@ def _stable_place(rows, descending, part):
     return (found % rows.shape[1])[:, None]
 
 
+def _middle(rows, descending, part):
+    places = _stable_place(rows, descending, part)
+    if rows.dtype.kind == "f":
+        holes = rows != rows
+        for row in np.flatnonzero(holes.any(1)):
+            places[row] = np.argmax(holes[row])
+    return places
+
+
 def _cut(order, axis, part):
-    return order if part is None else order[(slice(None),) * axis + (slice(*part),)]
+    return order if part is None else order[_ranks_of(axis, part)]
+
+
+def _ranks_of(axis, part):
+    """The index that gives a part of what lies along an axis."""
+    return (slice(None),) * axis + (slice(*part) if part else slice(None),)
 
 
 def _sort(rows, descending, part):
-    if (found := _natively(rows, descending, "sort", 0)) is not None:
-        return found
     order = _some_order(rows, descending)
     tied = _tied(np.take_along_axis(rows, order, 1))
     if tied.size:
@@ -95,12 +124,6 @@ def _sort(rows, descending, part):
 
 def _topk(rows, descending, part):
     size, count = rows.shape[1], part[1]
-    if count == 0:
-        return np.empty((len(rows), 0), np.int64)
-    how = "partial sort" if count * _HEAP <= size else "select and sort"
-    found = _natively(rows, descending, how, count if how == "partial sort" else count - 1)
-    if found is not None:
-        return found[:, :count]
     some = min(count + 1, size)
     order = _some_front(rows, some, descending)
     tied = _tied(np.take_along_axis(rows, order, 1))
@@ -122,18 +145,14 @@ def _topk(rows, descending, part):
 
 def _topk_unsorted(rows, descending, part):
     count = part[1]
-    if count * _HEAP <= rows.shape[1] or count == 0:
+    if count * _HEAP <= rows.shape[1]:
         return _topk(rows, descending, part)
-    if (found := _natively(rows, descending, "select", count - 1)) is not None:
-        return found[:, :count]
     keys = _ranks(rows, _some_order(rows, descending))
     return introselect(keys, count - 1)[:, :count]
 
 
 def _kthvalue(rows, descending, part):
     rank = part[0]
-    if (found := _natively(rows, descending, "quickselect", rank)) is not None:
-        return found[:, rank : rank + 1]
     order = np.argpartition(rows, rank, 1)[:, rank : rank + 1]
     value = np.take_along_axis(rows, order, 1)
     same = rows == value
@@ -177,28 +196,73 @@ def _sorted_with_nan(row):
     return parted.origin[order]
 
 
-_WAYS = {"stable": _by_digits, "stable place": _stable_place, "sort": _sort, "topk": _topk,
+_WAYS = {"stable place": _stable_place, "middle": _middle, "sort": _sort, "topk": _topk,
          "topk unsorted": _topk_unsorted, "kthvalue": _kthvalue, "mode": _mode}  # fmt: skip
 
 
-def _natively(rows, descending, how, number):
-    """The order that one of the algorithms leaves, by generated code, or None."""
-    if rows.size < _NATIVE or not NATIVE or rows.dtype.kind not in "fiub":
+def _natively(x, axis, descending, how, part):
+    """`ordered_along` by generated code, which takes the same algorithms step by step, or None."""
+    if not NATIVE or NATIVE.waiting or x.dtype.kind not in "fiub" or not x.dtype.isnative:
         return None
-    return NATIVE.ordered(_keys(rows, descending), how, number)
+    size = x.shape[axis]
+    if how == "stable" and size < _DIGITS and _is_quick(x, size, descending, part):
+        return None
+    if how == "middle" and x.dtype.kind != "f":
+        how = "stable place"
+    if how == "stable" and size == x.size >= _DIGITS and x.dtype.kind in "iub":
+        both = NATIVE.by_digits(np.ascontiguousarray(x.reshape(-1)), descending)
+        return [found.reshape(x.shape)[_ranks_of(axis, part)] for found in both]
+    name, number, cut = _step(how, size, part)
+    if x.size < _NATIVE and not NATIVE.ready(x.dtype, name) and not _PATIENCE.spent():
+        return None
+    rows = _rows(x, axis)
+    if name == "mode" and x.dtype.kind == "f":
+        number = 1
+    values, places = NATIVE.ordered(rows, descending, name, number, cut)
+    if values is None:
+        for row in np.flatnonzero(places[:, 0] < 0):
+            places[row] = _mode(rows[row : row + 1], False, part)
+        values = np.take_along_axis(rows, places, 1)
+    return _turned_back(values, x, axis), _turned_back(places, x, axis)
 
 
-def _keys(rows, descending):
-    """Integers in the order of the elements, equal for equal ones; NaN above all numbers."""
-    if rows.dtype.kind == "f":
-        bits = (rows + 0).view(np.int32 if rows.itemsize == 4 else np.int64)  # -0 becomes 0
-        keys = np.where(bits < 0, bits ^ np.iinfo(bits.dtype).max, bits).astype(np.int64)
-        keys[rows != rows] = np.iinfo(np.int64).max
-    elif rows.dtype == np.uint64:
-        keys = (rows ^ np.uint64(1 << 63)).view(np.int64)
-    else:
-        keys = rows.astype(np.int64)
-    return np.invert(keys, out=keys) if descending else keys
+def _is_quick(x, size, descending, part):
+    """Whether NumPy's stable sort of rows that are not long is as fast: of few elements, std::sort
+    inserts them, which is stable, too."""
+    return size > _SMALL or part is not None or (x.ndim == 1 and not descending)
+
+
+def _step(how, size, part):
+    """(what generated code calls it, the number it takes, the ranks that are asked for)"""
+    if how == "stable":
+        return "stable" if size > _SMALL else "sort", 0, part
+    if how in ("stable place", "middle"):
+        return "place" if how == "stable place" else how, part[0], (0, 1)
+    if how == "sort":
+        return how, 0, part
+    if how == "mode":
+        return how, 0, (0, 1)
+    if how == "kthvalue":
+        return "quickselect", part[0], part
+    count = part[1]
+    if count * _HEAP <= size:
+        return "partial sort", count, part
+    return "select" if how == "topk unsorted" else "select and sort", count - 1, part
+
+
+class _Patience:
+    """How many orders of few elements are found by NumPy before code is generated for them, which
+    takes as long as some thousand of them."""
+
+    def __init__(self, count):
+        self.left = count
+
+    def spent(self):
+        self.left -= 1
+        return self.left < 0
+
+
+_PATIENCE = _Patience(200)
 
 
 def _some_order(rows, descending):

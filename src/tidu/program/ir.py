@@ -46,6 +46,16 @@ class Graph:
         self._count += 1
         return Variable(name, shape, element_type, constant)
 
+    def users(self):
+        """{variable: the equations that read it, in order; None stands for a result}"""
+        users = {}
+        for e in self.equations:
+            for v in {i for i in e.ins if isinstance(i, Variable)}:
+                users.setdefault(v, []).append(e)
+        for o in self.outputs:
+            users.setdefault(o, []).append(None)
+        return users
+
     def __str__(self):
         lines = [f"graph({self._declared(self.inputs)}):"]
         lines += [f"  {self._declared([c])} = constant" for c in self.constants]

@@ -144,6 +144,9 @@ class Stage(Level):
         if self.outer[1] is not None:
             self.outer[1].writes(handle)
 
+    def repeats(self):
+        """What records the same work on several tensors once: nothing, in a body."""
+
     def goes_back(self, wanted, seeds):
         """A backward pass begins in the body, for edges with these ids alone."""
         if self.outer[1] is not None:

@@ -91,6 +91,9 @@ class Tracer(Reading):
     def arrives(self, leaf):
         """A gradient arrives at a leaf."""
 
+    def repeats(self):
+        """What records the same work on several tensors once: nothing."""
+
     def goes_back(self, wanted, seeds):
         """A backward pass begins for edges with these ids alone."""
 

@@ -35,6 +35,7 @@ _FEW = 64  # blocks up to which the raw words, of 64 bits each, are the quicker 
 _NOTHING = np.zeros(BLOCK, dtype=np.uint32)
 _KEY = "key"  # in a place: its words are the state of a block
 RESTARTS: list = []  # called before a stream starts anew; what they raise stops it
+READINGS: list = []  # called before a program is told where one stands, or began; as above
 
 
 def temper(key: np.ndarray) -> np.ndarray:
@@ -111,6 +112,8 @@ class Generator:
 
     def initial_seed(self) -> int:
         """The seed that the stream started from."""
+        for ask in READINGS:
+            ask()
         return self._seed
 
     # -- words ----------------------------------------------------------------------------------
@@ -255,6 +258,8 @@ class Generator:
 
     def get_state(self):
         """The state as 5056 bytes of uint8, PyTorch's layout."""
+        for ask in READINGS:
+            ask()
         return self.wrap_state(np.frombuffer(bytearray(self.state_bytes()), dtype=np.uint8))
 
     def set_state(self, state) -> Generator:
@@ -277,6 +282,8 @@ class Generator:
 
     def clone_state(self) -> Generator:
         """A second generator that stands at the same place."""
+        for ask in READINGS:
+            ask()
         clone = type(self)(self.device)
         clone.load_state_bytes(self.state_bytes())
         return clone

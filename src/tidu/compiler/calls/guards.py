@@ -14,6 +14,7 @@ import numpy as np
 from ...core.handle import LEAF, TensorBase
 from ..machine import kernels, native
 from ..machine.sources import Text
+from ..recording.cells import MISSING
 from . import finishing
 from .objects import TENSOR_SLOTS, layout, slots_of, version_of
 from .records import (
@@ -395,8 +396,13 @@ class Block:
         self.words += [0 if i in any_of else self._id(v) for i, v in enumerate(copy)]
 
     def cell(self, cell, value):
+        """A closure's cell; `value` is MISSING where it is empty."""
         self.kept.append(cell)
-        self.pointer(id(cell) + layout().cell, value)
+        address = id(cell) + layout().cell
+        if value is MISSING:
+            self.pointers += [address, 0]
+        else:
+            self.pointer(address, value)
 
     def tensor(self, which, slot, old, value=None, owned=False, extra=()):
         """A tensor (or the number of an argument) as the trial run found it, its address to be put
@@ -421,10 +427,13 @@ class Block:
         """The memory of an argument is that of none of these arrays, which own theirs."""
         self.words += [APART, number, len(owners), *map(self._id, owners)]
 
-    def others(self, numbers):
+    def others(self, numbers, reached=()):
+        """These arguments are not one another, nor (number, tensor) of `reached`."""
         for i, a in enumerate(numbers):
             for b in numbers[i + 1 :]:
                 self.words += [OTHER, a, b]
+        for number, tensor in reached:
+            self.words += [OTHER, self._id(tensor), number]
 
 
 def _pairs(kind, words):

@@ -158,8 +158,9 @@ class Optimized:
         floats = floats_in(leaves)
         kept, why = self.versions.setdefault(key, []), None
         for version in [*kept, *self.versions.get(opened(key), ())] if floats else kept:
-            why = version.refused(floats)
-            if why is None:
+            refused = version.refused(floats, tensors)
+            why = why or refused  # of the version made last
+            if refused is None:
                 if version.compiled.writes and overlap(tensors, version.compiled.reached()):
                     _COUNTS["eager"] += 1  # memory is written that others of its tensors share
                     return self.function(*args, **kwargs)

@@ -20,11 +20,12 @@ from ...core.modes import STATE
 from ...core.node import Node
 from ...core.versions import Together, clock, owner
 from ..execution.compiled import Entry, Gradient, memory_of, resolved, spent
+from ..recording.cells import MISSING, Attribute, Bases, ClassOf, Global, SlotOf, contents
 from ..recording.growing import APPENDED
-from ..recording.reach import MISSING, Attribute, Global, SlotOf, tensors_in
+from ..recording.reach import tensors_in
 from . import guards
 from .finishing import Finish, Returned
-from .objects import TENSOR_SLOTS, dictionary_of, layout, slot_address, slots_of
+from .objects import TENSOR_SLOTS, WORD, dictionary_of, layout, slot_address, slots_of
 from .versions import VALUE_ERRORS
 
 __all__ = ["RUNNING", "Quick", "quick_for"]
@@ -136,7 +137,10 @@ class Quick:
         for i, a in enumerate(args, 1):
             if i not in numbers:
                 block.same(i, a)
-        block.others(numbers)
+        for i, tensor in self.version.same.items():
+            block.same(numbers[i], tensor)
+        block.others(numbers, [(i, t) for i in numbers for t in self.version.reached.values()
+                               if _could_be(args[i - 1], t)])  # fmt: skip
         if arrays:
             owners = list({id(root): root for root in map(owner, arrays)}.values())
             for i in numbers:
@@ -195,15 +199,23 @@ class Quick:
             else:
                 raise _Unsupported
         names = {}  # of a dictionary: what is asked of it, together
+        if watches.buffers:
+            raise _Unsupported
         for cell, _ in watches.cells:
             self._cell(block, cell, names)
+        sizes = {id(dictionary_of(kind)): len(space) for space, kind, _ in watches.classes}
         for live, entries in names.values():
-            block.some(live, entries, guards.ANY)
+            block.some(live, entries, sizes.pop(id(live), guards.ANY))
+        if sizes:
+            raise _Unsupported
 
     def _cell(self, block, cell, names):
-        value = cell.cell_contents
+        value = contents(cell)
         if type(cell) is types.CellType:
             block.cell(cell, value)
+        elif type(cell) is ClassOf:
+            block.pointer(id(cell.thing) + WORD, value)
+            block.kept.append(cell)
         elif type(cell) in (Global, Attribute):
             live = cell.names if type(cell) is Global else dictionary_of(cell.kind)
             if live is None:
@@ -211,7 +223,8 @@ class Quick:
             entry = cell.name, None if value is MISSING else (value,)
             names.setdefault(id(live), (live, []))[1].append(entry)
         else:
-            address = slot_address(cell.thing, value) if type(cell) is SlotOf else None
+            thing = {SlotOf: "thing", Bases: "kind"}.get(type(cell))
+            address = thing and slot_address(getattr(cell, thing), value)
             if address is None or value is MISSING:
                 raise _Unsupported
             block.pointer(address, value)
@@ -356,6 +369,13 @@ class Quick:
             [resolved(given, tensors)._value for given in compiled.given if given is not None],
             [None if grad is None else grad._value for grad in grads],
         )
+
+
+def _could_be(argument, tensor):
+    """Whether a call could be given this tensor in the place of such an argument."""
+    value, other = argument._value, tensor._value
+    alike = value.shape == other.shape and value.dtype is other.dtype
+    return alike and (argument._node is None) is (tensor._node is None)
 
 
 @lru_cache

@@ -294,15 +294,15 @@ def _check_size(c, at):
 
 
 def _check_same(c, at):
-    """SAME number expected: an argument that is no tensor."""
+    """SAME number expected: an argument that is this very object."""
     c.need(c.same(c.m.load(c.m.at(c.given, c.word(1), "ptr"), "ptr", 1), c.word(2, "ptr")))
     return 3
 
 
 def _check_other(c, at):
-    """OTHER number number: two arguments that are not one object."""
-    one, two = [c.m.load(c.m.at(c.given, c.word(i), "i64"), "i64", 1) for i in (1, 2)]
-    c.need(one != two)
+    """OTHER thing number: an argument that is not this object, or the argument of that number."""
+    other = c.m.load(c.m.at(c.given, c.word(2), "ptr"), "ptr", 1)
+    c.need(c.m.compare("ne", _handle(c), other))
     return 3
 
 

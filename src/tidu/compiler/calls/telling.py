@@ -66,7 +66,7 @@ class Telling:
 
     def of_another(self, made, key, why):
         """That a version is made for this key beside those there are (`made`); `why`: what refused
-        the last of them."""
+        that made last."""
         if why is None:
             keys = [k for k, kept in made.items() if kept and k != key]
             near = [k for k in keys if loosened(k) == loosened(key)] or keys

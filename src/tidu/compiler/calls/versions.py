@@ -11,7 +11,9 @@ from ..execution import program
 from ..execution.compiled import Compiled, Entry, Gradient
 from ..machine import native
 from ..recording.breaks import Break
-from ..recording.reach import hooks_seen, same_entries
+from ..recording.paths import Told
+from ..recording.reach import hooks_seen
+from ..recording.sameness import same_entries
 from ..recording.watches import Watches
 from . import guards
 from .ways import streams_in
@@ -32,37 +34,51 @@ class TensorGuard(NamedTuple):
     without_grad: bool
     order: object  # True: in C order; otherwise its strides
     hooks: object  # that a gradient meets there while the function runs; None where none arrives
+    kind: type
+    root: object  # of the function, to tell the user which tensor it is
 
     def refused(self):
         """Why the tensor is not as it was; None if it is."""
-        handle, shape, dtype, tracked, without_grad, order, hooks = self
+        handle, shape, dtype, tracked, without_grad, order, hooks, kind, root = self
         if handle.__class__ is Entry:
             handle = handle.tensor()
             if not isinstance(handle, TensorBase):
                 return "an entry holds a tensor no longer"
-        value = handle._value
+        value, why = handle._value, None
         if value.dtype is not dtype or value.shape != shape:
-            return f"a tensor is {value.dtype}{list(value.shape)}, it was {dtype}{list(shape)}"
-        if (handle._node is not None) is not tracked or (handle._grad is None) is not without_grad:
-            return "a tensor's requires_grad is not what it was, or whether it has a .grad"
-        if value.__class__ is np.ndarray and (value.flags.c_contiguous or value.strides) != order:
-            return "a tensor lies in memory in another order"
-        if hooks is not None and not same_entries(hooks_seen(handle), hooks):
-            return "a tensor has other hooks than it had"
-        return None
+            why = f"{value.dtype}{list(value.shape)}, it was {dtype}{list(shape)}"
+        elif (handle._node is not None) is not tracked:
+            why = f"requires_grad={not tracked}, it was {tracked}"
+        elif (handle._grad is None) is not without_grad:
+            why = "without a .grad, it had one" if handle._grad is None else "now with a .grad"
+        elif value.__class__ is np.ndarray and (value.flags.c_contiguous or value.strides) != order:
+            why = "in memory in another order than it was"
+        elif hooks is not None and not same_entries(hooks_seen(handle), hooks):
+            why = "with other hooks than it had"
+        elif handle.__class__ is not kind:
+            why = f"a {handle.__class__.__name__}, it was a {kind.__name__}"
+        return why and Told(root, handle, why)
 
 
 class Version:
     """A Compiled and what must hold for it."""
 
-    __slots__ = ("asked", "compiled", "guards", "quick", "streams", "watches", "way")
+    __slots__ = ("asked", "compiled", "guards", "quick", "reached", "same", "streams", "watches",
+                 "way")  # fmt: skip
 
-    def __init__(self, compiled, watches, guards):
+    def __init__(self, compiled, watches, guards, same=()):
         self.compiled, self.watches, self.guards = compiled, watches, guards
+        # The arguments that it reaches otherwise, too: {place: tensor}; what else it reaches.
+        self.same = dict(same)
+        self.reached = {id(h): h for h in compiled.given if isinstance(h, TensorBase)}
         self.asked, self.quick, self.way, self.streams = False, None, None, None
 
-    def refused(self, floats=()):
+    def refused(self, floats=(), tensors=()):
         """Why this version is not for the call; None if it is."""
+        if not self.reached.keys().isdisjoint(map(id, tensors)) or any(
+            tensors[i] is not t for i, t in self.same.items()
+        ):
+            return "an argument is, or was, a tensor that the function reaches otherwise"
         numbers = self.compiled.captured.numbers_given
         if numbers is not None and not numbers.hold(floats):
             return "a comparison with a number comes out otherwise"
@@ -87,6 +103,9 @@ class Version:
 def version_of(captured, reach, tensors, varying=False):
     """The Version of what was captured; `varying`: its code is to serve other sizes."""
     positions = {id(t): i for i, t in reversed(list(enumerate(tensors)))}
+    met_inside = set(map(id, reach.tensors))
+    gradients = {id(t._grad) for t in tensors}
+    same = [(i, t) for i, t in enumerate(tensors) if id(t) in met_inside - gradients]
     used = captured.used()
     given, conditions, met = [], [], set(captured.arrivals)
     stored, inside = _stored(captured, reach)
@@ -105,14 +124,14 @@ def version_of(captured, reach, tensors, varying=False):
             entry, alike = stored[id(old.handle)]
             reads = old.variable in used or not alike
             if reads:
-                conditions.append(_guard(entry, old, True, met))
+                conditions.append(_guard(entry, old, True, met, reach.root))
             given.append(entry if reads else None)
             continue
         given.append(old.handle if place is None else place)
         if place is None and (old.variable in used or old in met or id(old.handle) in watched.seen):
             array = old.value
             order = not isinstance(array, np.ndarray) or array.flags.c_contiguous or array.strides
-            conditions.append(_guard(old.handle, old, order, met))
+            conditions.append(_guard(old.handle, old, order, met, reach.root))
     with native.together():
         program.begin(captured.graph)
         guards.begin()
@@ -120,14 +139,15 @@ def version_of(captured, reach, tensors, varying=False):
         guards.prepare()
     for old, place in zip(captured.sources, given, strict=True):
         old.forget(replaced=place is None or place.__class__ is int)
-    return Version(made, Watches(watched, captured.stores), conditions)
+    return Version(made, Watches(watched, captured.stores), conditions, same)
 
 
-def _guard(handle, old, order, met):
+def _guard(handle, old, order, met, root):
     value, seen = old.value, hooks_seen(old.handle) if old in met else None
     return TensorGuard(
-        handle, value.shape, value.dtype, old.node is not None, old.grad is None, order, seen
-    )
+        handle, value.shape, value.dtype, old.node is not None, old.grad is None, order, seen,
+        old.kind, root,
+    )  # fmt: skip
 
 
 def _stored(captured, reach):

@@ -78,7 +78,7 @@ def follow(version, tensors, record):
     for stream, place in places:
         return_to(stream, place)
     for other in way.family:
-        if other.way.answers[: len(answers)] == answers and other.refused() is None:
+        if other.way.answers[: len(answers)] == answers and other.refused((), tensors) is None:
             way.family.remove(other)
             way.family.insert(0, other)
             return follow(other, tensors, record)

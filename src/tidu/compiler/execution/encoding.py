@@ -31,6 +31,8 @@ def name_of(prim):
     """(module, name) of a primitive that stands in a module."""
     found = _NAMES.get(id(prim))
     if found is None:
+        found = _at_home(prim)
+    if found is None:
         for module in sorted(name for name in sys.modules if name.startswith(_HOMES)):
             for name, thing in vars(sys.modules[module]).items():
                 if isinstance(thing, Primitive):
@@ -39,6 +41,18 @@ def name_of(prim):
     if found is None or getattr(sys.modules[found[0]], found[1], None) is not prim:
         raise Unknown(prim.name)
     return found
+
+
+def _at_home(prim):
+    """Its name where its evaluation was written, as that of most is."""
+    module = getattr(prim.eval, "__module__", None)
+    if module is None or not module.startswith(_HOMES):
+        return None
+    found = module, prim.name
+    if vars(sys.modules.get(module, sys)).get(prim.name) is prim:
+        _NAMES[id(prim)] = found
+        return found
+    return None
 
 
 def primitive_at(module, name):
@@ -62,6 +76,7 @@ class _Encoder:
 
     def __init__(self):
         self.parts, self.numbers, self.arrays, self.forms = [], {}, [], {}
+        self.told = {}  # of primitives
 
     def whole(self, source):
         self.graph(source.recorded)
@@ -87,7 +102,10 @@ class _Encoder:
             self.array(v.constant)
         for e in graph.equations:
             put("\n")
-            put(_told(e.prim))
+            told = self.told.get(e.prim)
+            if told is None:
+                told = self.told[e.prim] = _told(e.prim)
+            put(told)
             for i in e.ins:
                 number = self.numbers.get(i) if i.__class__ is Variable else None
                 put(f"v{number}") if number is not None else self.thing(i)

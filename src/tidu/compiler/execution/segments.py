@@ -10,7 +10,7 @@ from ..loops.nests import Nest, Place, Reduction
 from ..loops.pointwise import lowered_equations
 from ..loops.stops import Stop
 from ..machine import native, pool, shared_code
-from ..machine.code import BYTES, kind_of
+from ..machine.code import BYTES, stored_as
 from .drivers import DECLARED, Call, driver, run
 from .executable import Code
 
@@ -199,7 +199,7 @@ def _nests(planning, step):
     reads = {v: _place(made, v, step.shape) for v in reads_of(step)} if not step.operands else {}
     for name, (v, strides) in step.operands.items():
         ref = made.refs[v]
-        reads[name] = Place(ref.buffer, ref.offset, strides, kind_of(ref.dtype))
+        reads[name] = Place(ref.buffer, ref.offset, strides, stored_as(ref.dtype))
     equations = step.equations
 
     same = _read_once(reads)
@@ -215,7 +215,7 @@ def _nests(planning, step):
     for name, term, out in step.reductions:
         ref = made.refs[out]
         strides = _reduced_strides(step.shape, step.reduced, ref.shape, ref.strides)
-        place = Place(ref.buffer, ref.offset, strides, kind_of(ref.dtype))
+        place = Place(ref.buffer, ref.offset, strides, stored_as(ref.dtype))
         nest.reductions.append(Reduction(name, term, place))
     return _with_partials(planning, nest)
 
@@ -235,7 +235,7 @@ def _read_once(reads):
 
 def _place(made, v, shape):
     ref = made.refs[v]
-    return Place(ref.buffer, ref.offset, ref.broadcast(shape), kind_of(ref.dtype))
+    return Place(ref.buffer, ref.offset, ref.broadcast(shape), stored_as(ref.dtype))
 
 
 def _reduced_strides(shape, axes, out_shape, strides):

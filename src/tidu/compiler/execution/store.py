@@ -48,7 +48,7 @@ class Place:
     def take(self):
         """The executable, its machine code read; None where either is missing."""
         data = files.read(self.key)
-        if data is None or _changed():
+        if data is None:
             return None
         try:
             made = _Unpickler(io.BytesIO(data), self.arrays).load()

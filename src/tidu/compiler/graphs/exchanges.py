@@ -22,22 +22,11 @@ def pooled_first(graph):
 
 def _first(graph):
     """(relu, what is around it) of the first that can be exchanged; None if there is none."""
-    users = _users(graph)
+    users = graph.users()
     for e in graph.equations:
         if e.prim is arithmetic.relu and (found := _found(e, users)) is not None:
             return e, found
     return None
-
-
-def _users(graph):
-    """{variable: the equations that read it}, None for a result."""
-    users = {}
-    for e in graph.equations:
-        for v in {i for i in e.ins if isinstance(i, Variable)}:
-            users.setdefault(v, []).append(e)
-    for v in graph.outputs:
-        users.setdefault(v, []).append(None)
-    return users
 
 
 class _Found:

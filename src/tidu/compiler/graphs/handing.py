@@ -11,9 +11,8 @@ from math import prod
 from ...primitives import base, structural
 from ...program.ir import Equation, Variable
 from ...transforms.draws import random_draw
-from ..loops.elements import lowers
+from ..loops.elements import in_loops, lowers
 from ..loops.layout import VIEWS
-from ..machine.code import kind_of
 from .bodies import draws
 from .costs import plain
 from .flow import ENDLESS, Network
@@ -207,7 +206,7 @@ def _again(e):
     """Whether its elements can be computed a second time."""
     if len(e.outs) != 1 or e.prim is random_draw or draws(e) or not _variables(e):
         return False
-    if any(kind_of(v.element_type) is None for v in (*_variables(e), *e.outs)):
+    if not in_loops(e):
         return False
     return e.prim in VIEWS or lowers(e)
 

@@ -15,6 +15,7 @@ from ..loops.stops import stop
 from .bodies import draws
 from .exchanges import pooled_first, summed_first
 from .expansions import expanded
+from .halves import widened
 from .layouts import laid_out
 from .questions import check, demand
 from .recomputation import recomputed
@@ -266,10 +267,10 @@ def _views(graph, of=None, strides=VIEWS):
 
 
 PASSES = {
-    "expand": expanded, "simplify": simplified, "share": shared, "drop unused": needed,
-    "pool first": pooled_first, "sum first": summed_first, "reshape last": reshaped_last,
-    "recompute": recomputed, "orders given": _given_orders, "old values": _old_values,
-    "own memory": _own_memory, "lay out": laid_out,
+    "widen": widened, "expand": expanded, "simplify": simplified, "share": shared,
+    "drop unused": needed, "pool first": pooled_first, "sum first": summed_first,
+    "reshape last": reshaped_last, "recompute": recomputed, "orders given": _given_orders,
+    "old values": _old_values, "own memory": _own_memory, "lay out": laid_out,
 }  # fmt: skip
 
 OF_MEMORY = ("orders given", "old values", "own memory")

@@ -19,7 +19,7 @@ from ..loops import blocked, indexed, library, recurrent, scans, tiles
 from ..loops import convolution_products as products
 from ..loops.convolution import serves as convolves
 from ..loops.convolution_epilogues import flat
-from ..loops.elements import lowers
+from ..loops.elements import in_loops, lowers
 from ..loops.layout import VIEWS, Ref, view_of
 from ..loops.stops import Stop, stop
 from ..machine.code import kind_of
@@ -145,7 +145,7 @@ def _place(made, e):
         return _viewed(made, e, ins[0])
     if moved(made, e, _own, _copy_step):
         return None
-    if any(kind_of(v.element_type) is None for v in (*ins, *e.outs)):
+    if not in_loops(e):
         return _call(made, e)
     if lowers(e):
         return _elementwise(made, e, ins, out.shape)

@@ -7,9 +7,8 @@ that this one alone uses and that come from one array, no larger than their resu
 """
 
 from ...program.ir import Variable
-from ..loops.elements import lowers
+from ..loops.elements import in_loops, lowers
 from ..loops.layout import VIEWS
-from ..machine.code import kind_of
 
 __all__ = ["held_back"]
 
@@ -18,20 +17,12 @@ LONGEST = 32  # equations of a chain
 
 def _in_a_nest(e):
     """Whether an equation is elements of a nest, whatever stands around it."""
-    variables = [v for v in (*e.ins, *e.outs) if isinstance(v, Variable)]
-    known = all(kind_of(v.element_type) is not None for v in variables)
-    return len(e.outs) == 1 and known and lowers(e) and e.prim not in VIEWS
+    return len(e.outs) == 1 and in_loops(e) and lowers(e) and e.prim not in VIEWS
 
 
 def held_back(graph):
     makers = {e.outs[0]: e for e in graph.equations if _in_a_nest(e)}
-    users = {}
-    for e in graph.equations:
-        for v in {i for i in e.ins if isinstance(i, Variable)}:
-            users.setdefault(v, []).append(e)
-    for o in graph.outputs:
-        users.setdefault(o, []).append(None)
-    found, taken = {}, set()
+    users, found, taken = graph.users(), {}, set()
     places = {e: k for k, e in enumerate(graph.equations)}
     for e in reversed(graph.equations):
         if e in taken or not e.outs or makers.get(e.outs[0]) is not e:

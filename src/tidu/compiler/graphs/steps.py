@@ -102,23 +102,16 @@ class Call:
         self.equation = equation
 
 
+_WORDS = {Call: "call", Convolution: "convolution", Indexed: "indexed", Product: "product",
+          Recurrent: "recurrent", Scan: "scan", Stop: "stop"}  # fmt: skip
+
+
 def told(step):
-    if isinstance(step, WithEpilogue):
-        kind = "convolution" if isinstance(step, Convolution) else "product"
-        lines = [f"{kind} {_equation(step.equation)}"]
-        return "\n".join(lines + [f"     {_equation(e)}" for e in step.equations])
-    if isinstance(step, Call):
-        return f"call {_equation(step.equation)}"
-    if isinstance(step, Stop):
-        return f"stop {_equation(step.equation)}"
-    if isinstance(step, Indexed):
-        return f"indexed {_equation(step.equation)}"
-    if isinstance(step, Scan):
-        return f"scan {_equation(step.equation)}"
-    if isinstance(step, Recurrent):
-        return f"recurrent {_equation(step.equation)}"
-    lines = [f"loop over {list(step.shape)}"]
-    lines += [f"     {_equation(e)}" for e in step.equations]
+    """A step as text, a line for each equation."""
+    within = [f"     {_equation(e)}" for e in getattr(step, "equations", ())]
+    if not isinstance(step, Fused):
+        return "\n".join([f"{_WORDS[type(step)]} {_equation(step.equation)}", *within])
+    lines = [f"loop over {list(step.shape)}", *within]
     operands = " * ".join([v.name for v, _ in step.operands.values()])
     for name, term, out in step.reductions:
         lines.append(f"     {out.name} = {name} of {operands or term.name} over {step.reduced}")

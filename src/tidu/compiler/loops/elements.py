@@ -14,11 +14,12 @@ from ...primitives import functions as f
 from ...primitives.fused import Fused
 from ...primitives.structural import clone
 from ...program.ir import Variable
-from ..machine.code import Value, kind_of
+from ..machine import native
+from ..machine.code import HALVES, Value, held_as, kind_of, stored_as
 from . import gamma
 from .mathematics import FUNCTIONS
 
-__all__ = ["lowering", "lowers"]
+__all__ = ["half_serves", "in_loops", "lowering", "lowers"]
 
 
 def _function(name):
@@ -88,7 +89,8 @@ def _compare(name):
 
 
 def _cast(m, x, *, to, origin):
-    return m.convert(x, kind_of(to))
+    x = m.convert(x, held_as(to))
+    return m.rounded(x, stored_as(to)) if to.name in HALVES else x
 
 
 def _half_below(m, x):
@@ -285,3 +287,30 @@ def lowers(e):
     if e.prim is f.polygamma:
         return e.params["order"] <= gamma.MOST
     return lowering(e.prim) is not None
+
+
+def in_loops(e):
+    """Whether loops have code for the types of an equation's variables: for 16-bit floats, that
+    moves them and changes them into wider ones and back."""
+    variables = [v for v in (*e.ins, *e.outs) if isinstance(v, Variable)]
+    if all(kind_of(v.element_type) is not None for v in variables):
+        return True
+    if e.prim not in (base.cast, clone) or not all(map(_moves, variables)):
+        return False
+    return e.prim is clone or not (e.params["origin"].itemsize == 8 and _is_half(e.params["to"]))
+
+
+def _moves(v):
+    """Whether it is read or written where 16-bit floats are changed into others."""
+    name = v.element_type.name
+    return half_serves(v.element_type) if name in HALVES else name in ("float32", "float64", "bool")
+
+
+def _is_half(dtype):
+    return dtype.name in HALVES
+
+
+def half_serves(dtype):
+    """Whether loops read and write a 16-bit float: float16 by instructions of the processor."""
+    wide = native.HOST.vector_bytes > 16 or not native.HOST.triple.startswith("x86")
+    return dtype.name == "bfloat16" or wide

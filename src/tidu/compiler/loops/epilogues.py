@@ -5,7 +5,7 @@ columns)``: the product calls it for each tile (`blocked.AFTER`), while that lie
 cache, or at its end, where the library has computed it.
 """
 
-from ..machine.code import Code, Value, kind_of
+from ..machine.code import Code, Value, stored_as
 from .nests import homes
 from .pointwise import lanes_below, lowered_equations
 from .reductions import loop
@@ -80,7 +80,7 @@ class Chain:
         self.m, self.step = m, step
         self.reads, self.writes = operands(plan, step)
         self.variables = [step.out, *self.reads, *self.writes]
-        self.kinds = [kind_of(v.element_type) for v in self.variables]
+        self.kinds = [stored_as(v.element_type) for v in self.variables]
         self.strides = [strides_of(plan.refs[v]) for v in self.variables]
 
     def compute(self, places, mask, values):
@@ -103,6 +103,7 @@ class Chain:
 
     def _write(self, k, value, place, mask):
         m, kind, across = self.m, self.kinds[k], self.strides[k][-1]
+        value = m.stored(value, kind)
         if m.lanes == 1 or across == 1:
             return m.store(value, place, mask)
         m.scatter(value, place, kind, across, mask)

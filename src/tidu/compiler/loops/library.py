@@ -81,7 +81,8 @@ def begin(*dtypes):
         for dtype in dtypes:
             blocked.begin(kind_of(dtype))
             for biased in (False, True):  # which another process's first step uses
-                native.keep(_text(kind_of(dtype), biased))
+                if (dtype.num, biased) not in _KERNELS:
+                    native.keep(_text(kind_of(dtype), biased))
 
 
 # --- how a product is cut -------------------------------------------------------------------------

@@ -145,7 +145,7 @@ class Writer:
         self.nest, self.step = nest, 1
         self.sizes, self.kinds, self.strides = _collapsed(nest)
         self.vector = self.along()
-        floats = [BYTES[p.kind] for p in nest.places() if p.kind[0] == "f"] or [8]
+        floats = [max(BYTES[p.kind], 4) for p in nest.places() if p.kind[0] in "fhb"] or [8]
         lanes = native.HOST.vector_bytes // min(floats)
         if self.vector is None or (self.sizes[self.vector] < 2 and not nest.varying):
             lanes = 1
@@ -415,6 +415,7 @@ class Writer:
         m = self.m
         if k in self.tiles:
             return m.store(value, self.tiles[k])
+        value = m.stored(value, place.kind)
         pointer = m.at(self.homes[k], self.position(k, index), place.kind)
         stride = 0 if self.vector is None else self.strides[k][self.vector]
         if m.lanes == 1:

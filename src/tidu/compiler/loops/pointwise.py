@@ -5,7 +5,7 @@ The arrays have one shape and lie densely in the same order; a number is one val
 
 from ...program.ir import Variable
 from ..machine import kernels, native
-from ..machine.code import BYTES, Code, Value, kind_of
+from ..machine.code import BYTES, Code, Value, held_as, kind_of
 from .elements import lowering, lowers
 
 __all__ = ["lowered", "lowered_equations", "over", "pointwise", "supported"]
@@ -36,7 +36,7 @@ def lowered_equations(m, equations, values):
     for e in equations:
         ins = [values[i] if isinstance(i, Variable) else i for i in e.ins]
         out = lowering(e.prim)(m, *_numbers_first(m, e, ins), **e.params)
-        values[e.outs[0]] = _as(m, out, kind_of(e.outs[0].element_type))
+        values[e.outs[0]] = _as(m, out, held_as(e.outs[0].element_type))
 
 
 def _numbers_first(m, e, ins):
@@ -44,7 +44,7 @@ def _numbers_first(m, e, ins):
     values = [i for i in ins if isinstance(i, Value)]
     kinds = {v.kind for v in values if v.kind != "i1"}
     if len(kinds) > 1:
-        wide = kind_of(e.outs[0].element_type)
+        wide = held_as(e.outs[0].element_type)
         ins = [m.convert(i, wide) if isinstance(i, Value) and i.kind != "i1" else i for i in ins]
         values = [i for i in ins if isinstance(i, Value)]
     if values and not isinstance(ins[0], Value):

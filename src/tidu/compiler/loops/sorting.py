@@ -1,8 +1,9 @@
 """Orders of rows as PyTorch's algorithms leave them, equal elements included, in generated code.
 
-Each row of int64 keys goes through std::sort, std::partial_sort or std::nth_element of the GNU C++
-library, or Hoare's quickselect, step by step, or through a stable sort by digits; the places follow
-the keys. `primitives/ranks.py` tells which of them PyTorch takes, and does the same without LLVM.
+Each row's elements become int64 keys, which go through std::sort, std::partial_sort or
+std::nth_element of the GNU C++ library, or Hoare's quickselect, step by step, or through a stable
+sort by digits; the places follow the keys. `primitives/ranks.py` tells which of them PyTorch takes,
+and does the same without LLVM.
 """
 
 import threading
@@ -12,59 +13,136 @@ import numpy as np
 from ..machine import kernels
 from ..machine.code import Code
 from ..machine.pool import ensure
-from .sorting_code import CALLS, FUNCTIONS
+from .rows_code import CALLS, FUNCTIONS, ROOMY, SPREAD, TAKEN
+from .sorting_code import ALGORITHMS
 
-__all__ = ["ordered"]
+__all__ = ["ordered", "ready"]
 
 _LOCK = threading.Lock()
 _KERNELS: dict = {}
+_PIECE = 1 << 12  # elements of rows that a thread takes at a time
 
 
-def ordered(keys, how, number=0):
-    """The places of each row's keys after `how`, a name of `CALLS`; the keys are moved about.
+def ready(dtype, how):
+    """Whether the code for rows of this type is there already."""
+    return dtype in _KERNELS and how in _KERNELS
+
+
+def ordered(rows, descending, how, number=0, part=None):
+    """(elements, places) of the ranks [start, stop) of each row after `how`, a name of `CALLS`.
 
     `number`: how many are sorted ("partial sort"), else the rank that is to stand where it belongs;
-    "select and sort" sorts what comes before it.
+    "select and sort" sorts what comes before it. One place alone, which stands in front, is what
+    "place", "middle" (a median: the first NaN if there is one) and "mode" find. Of a "mode" it is
+    -1, and there are no elements, where rows have NaN.
     """
-    kernel = _KERNELS.get(how)
-    if kernel is None:
-        with _LOCK:
-            kernel = _KERNELS[how] = _kernel(CALLS[how])
-    rows, size = keys.shape
-    places = np.empty(keys.shape, np.int64)
-    places[...] = np.arange(size)
-    rooms = [np.empty_like(keys) if how == "stable" else keys for _ in range(2)]
+    count, size = rows.shape
+    start, stop = (0, size) if part is None else part
+    spread, order, taken = _kernels(rows.dtype, how)
+    keys, places = np.empty((2, count, size), np.int64)
+    rooms = np.empty((2, count, size), np.int64) if how in ROOMY else (keys, places)
+    chunk, total = size * max(1, _PIECE // size), rows.size
     ensure()
-    kernel(keys, places, *rooms, number, size, max(1, 4096 // size), rows)
-    return places
+    spread(rows, keys, places, -1 if descending else 0, size, chunk, total)
+    order(keys, places, *rooms, number, size, chunk, total)
+    if how == "mode" and number and (places[:, 0] < 0).any():
+        return None, places[:, :1]
+    found = np.empty((count, stop - start), np.int64)
+    values = np.empty((count, stop - start), rows.dtype)
+    taken(rows, places, found, values, start, stop - start, size, chunk, total)
+    return values, found
 
 
-def _kernel(call):
-    """``kernel(keys, places, keys' room, places' room, number, size, chunk, rows)``"""
-    m, kinds = Code(), ["ptr"] * 4 + ["i64"] * 3
-    keys, places, keys_room, places_room, number, size, _ = kernels.arguments(m, kinds)
-    body = m.text("define internal void @body(ptr noalias %args, i64 %start, i64 %stop)")
-    body = (
-        body.removesuffix("}")
-        + f"""  br label %rows
-rows:
-  %row = phi i64 [%start, %entry], [%following, %rows]
-  %offset = mul i64 %row, {size.text}
-  %k = getelementptr i64, {keys}, i64 %offset
-  %o = getelementptr i64, {places}, i64 %offset
-  %k2 = getelementptr i64, {keys_room}, i64 %offset
-  %o2 = getelementptr i64, {places_room}, i64 %offset
-  call void @order(ptr %k, ptr %o, ptr %k2, ptr %o2, {number}, {size})
-  %following = add i64 %row, 1
-  %more = icmp slt i64 %following, %stop
-  br i1 %more, label %rows, label %done
-done:
+def _kernels(dtype, how):
+    try:
+        return _KERNELS[dtype], _KERNELS[how], _KERNELS[dtype.itemsize]
+    except KeyError:
+        pass
+    with _LOCK:
+        for key, make in ((dtype, _spread), (how, _order), (dtype.itemsize, _taken)):
+            if key not in _KERNELS:
+                _KERNELS[key] = make(key)
+    return _KERNELS[dtype], _KERNELS[how], _KERNELS[dtype.itemsize]
+
+
+def _order(how):
+    """``kernel(keys, places, keys' room, places' room, number, size, chunk, elements)``"""
+    kinds, widths = ["ptr"] * 4 + ["i64"] * 3, ["i64"] * 4
+    function = f"""
+define internal void @row(ptr %k, ptr %o, ptr %k2, ptr %o2, i64 %number, i64 %size) {{
+  {CALLS[how]}
   ret void
 }}"""
+    return _by_rows(kinds, widths, [None] * 4, (4, 5), [*FUNCTIONS, function])
+
+
+def _spread(dtype):
+    """``kernel(rows, keys, places, flip, size, chunk, elements)``"""
+    kind = f"i{8 * dtype.itemsize}"
+    if dtype.kind == "f":
+        kind = {4: "float", 8: "double"}[dtype.itemsize]
+    text = SPREAD.replace("KEY", _key(dtype)).replace("LOADED", kind).replace("@spread", "@row")
+    return _by_rows(
+        ["ptr"] * 3 + ["i64"] * 3, [kind, "i64", "i64"], [None] * 3, (3, 4), [*ALGORITHMS, text]
     )
-    order = f"""
-define internal void @order(ptr %k, ptr %o, ptr %k2, ptr %o2, i64 %number, i64 %size) {{
-  {call}
-  ret void
-}}"""
-    return kernels.build(body, kinds, [*FUNCTIONS, order], chunk=None, work=1 << 8)
+
+
+_OF_FLOATS = """
+  %plus = fadd FLOAT %v, 0.0 ; -0 becomes 0
+  %b = bitcast FLOAT %plus to iBITS
+  %sign = ashr iBITS %b, SHIFT
+  %mask = and iBITS %sign, MOST
+  %whole = xor iBITS %b, %mask
+  %wide = WIDENED
+  %hole = fcmp uno FLOAT %v, 0.0
+  %key = select i1 %hole, i64 9223372036854775807, i64 %wide"""
+
+
+def _key(dtype):
+    """The text that makes %key of %v."""
+    bits = 8 * dtype.itemsize
+    if dtype.kind == "f":
+        words = {"FLOAT": "float" if bits == 32 else "double", "SHIFT": f"{bits - 1}",
+                 "BITS": f"{bits}", "MOST": f"{(1 << (bits - 1)) - 1}",
+                 "WIDENED": "sext i32 %whole to i64" if bits == 32 else "add i64 %whole, 0",
+                 }  # fmt: skip
+        text = _OF_FLOATS
+        for word, number in words.items():
+            text = text.replace(word, number)
+        return text
+    if bits == 64:
+        return f"  %key = xor i64 %v, {-(1 << 63) if dtype.kind == 'u' else 0}"
+    return f"  %key = {'sext' if dtype.kind == 'i' else 'zext'} i{bits} %v to i64"
+
+
+def _taken(itemsize):
+    """``kernel(rows, places, places out, elements out, from, count, size, chunk, elements)``"""
+    word = f"i{8 * itemsize}"
+    text = TAKEN.replace("WORD", word).replace("@taken", "@row")
+    kinds, widths = ["ptr"] * 4 + ["i64"] * 4, [word, "i64", "i64", word]
+    return _by_rows(kinds, widths, [None, None, 5, 5], (4, 5), [*ALGORITHMS, text])
+
+
+def _by_rows(kinds, widths, lengths, passed, functions):
+    """The built-in function that calls `@row` for each row, given its arrays' parts and the
+    numbers `passed`. `widths`: the arrays' types; `lengths`: which argument is the length of their
+    rows, where it is not the last before the chunk."""
+    m = Code()
+    given = kernels.arguments(m, kinds)
+    size = given[-2]
+    lines = []
+    for i, width in enumerate(widths):
+        length = given[-2 if lengths[i] is None else lengths[i]]
+        lines.append(f"  %s{i} = mul i64 %row, {length.text}")
+        lines.append(f"  %p{i} = getelementptr {width}, {given[i]}, i64 %s{i}")
+    arrays = ", ".join([f"ptr %p{i}" for i in range(len(widths))])
+    numbers = ", ".join([str(given[i]) for i in passed])
+    body = m.text("define internal void @body(ptr noalias %args, i64 %start, i64 %stop)")
+    body = body.removesuffix("}") + "\n".join([
+        f"  %first = sdiv i64 %start, {size.text}", f"  %last = sdiv i64 %stop, {size.text}",
+        "  br label %rows", "rows:", "  %row = phi i64 [%first, %entry], [%following, %rows]",
+        *lines, f"  call void @row({arrays}, {numbers})", "  %following = add i64 %row, 1",
+        "  %more = icmp slt i64 %following, %last", "  br i1 %more, label %rows, label %done",
+        "done:", "  ret void", "}",
+    ])  # fmt: skip
+    return kernels.build(body, kinds, functions, chunk=None)

@@ -1,6 +1,6 @@
-"""The algorithms of `sorting.py` on one row as LLVM text. Read `CALLS` at the end first."""
+"""std::sort and its kin on one row as LLVM text; `rows_code.py` says who calls them."""
 
-__all__ = ["CALLS", "FUNCTIONS"]
+__all__ = ["ALGORITHMS"]
 
 # %k are the keys of one row, %o the places they came from.
 _EXCHANGE = """
@@ -39,6 +39,105 @@ define internal void @move(ptr %k, ptr %o, i64 %to, i64 %from) alwaysinline {
 }
 """
 
+# What a partition does while its two pointers are far apart, without a branch that depends on the
+# keys: where the left one has to stop in the next 64 elements, and where the right one, is noted
+# first, then the k-th stop of the left changes places with the k-th of the right, as if the
+# pointers had met them one after the other. Gives the pointers as they stand then; what lies left
+# of the first and from the second on is done.
+_BLOCKS = """
+define internal {i64, i64} @blocks(ptr %k, ptr %o, i64 %first, i64 %last, i64 %pivot) {
+entry:
+  %left = alloca [64 x i64], align 64
+  %right = alloca [64 x i64], align 64
+  br label %head
+head:
+  %i = phi i64 [%first, %entry], [%i2, %swapped]
+  %j = phi i64 [%last, %entry], [%j2, %swapped]
+  %sl = phi i64 [0, %entry], [%sl3, %swapped]
+  %nl = phi i64 [0, %entry], [%nl2, %swapped]
+  %sr = phi i64 [0, %entry], [%sr3, %swapped]
+  %nr = phi i64 [0, %entry], [%nr2, %swapped]
+  %apart = sub i64 %j, %i
+  %far = icmp sge i64 %apart, 128
+  br i1 %far, label %look, label %near
+look:
+  %no_left = icmp eq i64 %sl, %nl
+  br i1 %no_left, label %fill_left, label %looked
+fill_left:
+  %t = phi i64 [0, %look], [%t1, %fill_left]
+  %n = phi i64 [0, %look], [%n1, %fill_left]
+  %at = add i64 %i, %t
+  %x = call i64 @key(ptr %k, i64 %at)
+  %to = getelementptr i64, ptr %left, i64 %n
+  store i64 %at, ptr %to
+  %stop = icmp sge i64 %x, %pivot
+  %one = zext i1 %stop to i64
+  %n1 = add i64 %n, %one
+  %t1 = add i64 %t, 1
+  %more = icmp ult i64 %t1, 64
+  br i1 %more, label %fill_left, label %filled
+filled:
+  %i1 = add i64 %i, 64
+  br label %looked
+looked:
+  %i2 = phi i64 [%i, %look], [%i1, %filled]
+  %sl2 = phi i64 [%sl, %look], [0, %filled]
+  %nl2 = phi i64 [%nl, %look], [%n1, %filled]
+  %no_right = icmp eq i64 %sr, %nr
+  br i1 %no_right, label %fill_right, label %swaps
+fill_right:
+  %u = phi i64 [0, %looked], [%u1, %fill_right]
+  %m = phi i64 [0, %looked], [%m1, %fill_right]
+  %u1 = add i64 %u, 1
+  %bt = sub i64 %j, %u1
+  %y = call i64 @key(ptr %k, i64 %bt)
+  %too = getelementptr i64, ptr %right, i64 %m
+  store i64 %bt, ptr %too
+  %stops = icmp sle i64 %y, %pivot
+  %two = zext i1 %stops to i64
+  %m1 = add i64 %m, %two
+  %mores = icmp ult i64 %u1, 64
+  br i1 %mores, label %fill_right, label %full
+full:
+  %j1 = sub i64 %j, 64
+  br label %swaps
+swaps:
+  %j2 = phi i64 [%j, %looked], [%j1, %full]
+  %sr2 = phi i64 [%sr, %looked], [0, %full]
+  %nr2 = phi i64 [%nr, %looked], [%m1, %full]
+  %dl = sub i64 %nl2, %sl2
+  %dr = sub i64 %nr2, %sr2
+  %pairs = call i64 @llvm.smin.i64(i64 %dl, i64 %dr)
+  %sl3 = add i64 %sl2, %pairs
+  %sr3 = add i64 %sr2, %pairs
+  %some = icmp sgt i64 %pairs, 0
+  br i1 %some, label %swap, label %swapped
+swap:
+  %s = phi i64 [0, %swaps], [%s1, %swap]
+  %p = add i64 %sl2, %s
+  %q = add i64 %sr2, %s
+  %a = call i64 @key(ptr %left, i64 %p)
+  %b = call i64 @key(ptr %right, i64 %q)
+  call void @exchange(ptr %k, ptr %o, i64 %a, i64 %b)
+  %s1 = add i64 %s, 1
+  %again = icmp slt i64 %s1, %pairs
+  br i1 %again, label %swap, label %swapped
+swapped:
+  br label %head
+near:
+  %lefts = icmp slt i64 %sl, %nl
+  %rights = icmp slt i64 %sr, %nr
+  %fl = call i64 @key(ptr %left, i64 %sl)
+  %fr = call i64 @key(ptr %right, i64 %sr)
+  %fr1 = add i64 %fr, 1
+  %ei = select i1 %lefts, i64 %fl, i64 %i
+  %ej = select i1 %rights, i64 %fr1, i64 %j
+  %r0 = insertvalue {i64, i64} poison, i64 %ei, 0
+  %r1 = insertvalue {i64, i64} %r0, i64 %ej, 1
+  ret {i64, i64} %r1
+}
+"""
+
 # std::__unguarded_partition_pivot: the median of three to the front, then what is below it to the
 # left, what is above it to the right; the place where they meet.
 _PARTITION = """
@@ -62,10 +161,13 @@ entry:
   %median = select i1 %xy, i64 %r2, i64 %f2
   call void @exchange(ptr %k, ptr %o, i64 %first, i64 %median)
   %pivot = call i64 @key(ptr %k, i64 %first)
+  %far = call {i64, i64} @blocks(ptr %k, ptr %o, i64 %a, i64 %last, i64 %pivot)
+  %fi = extractvalue {i64, i64} %far, 0
+  %fj = extractvalue {i64, i64} %far, 1
   br label %again
 again:
-  %i0 = phi i64 [%a, %entry], [%i2, %swap]
-  %j0 = phi i64 [%last, %entry], [%j, %swap]
+  %i0 = phi i64 [%fi, %entry], [%i2, %swap]
+  %j0 = phi i64 [%fj, %entry], [%j, %swap]
   br label %up
 up:
   %i = phi i64 [%i0, %again], [%i1, %up]
@@ -381,10 +483,15 @@ median:
   call void @sorted_pair(ptr %k, ptr %o, i64 %low, i64 %high)
   call void @sorted_pair(ptr %k, ptr %o, i64 %second, i64 %low)
   %pivot = call i64 @key(ptr %k, i64 %low)
+  %third = add i64 %low, 2
+  %far = call {i64, i64} @blocks(ptr %k, ptr %o, i64 %third, i64 %high, i64 %pivot)
+  %fi = extractvalue {i64, i64} %far, 0
+  %fj = extractvalue {i64, i64} %far, 1
+  %before = sub i64 %fi, 1
   br label %again
 again:
-  %i0 = phi i64 [%second, %median], [%i, %swap]
-  %j0 = phi i64 [%high, %median], [%j, %swap]
+  %i0 = phi i64 [%before, %median], [%i, %swap]
+  %j0 = phi i64 [%fj, %median], [%j, %swap]
   br label %up
 up:
   %ib = phi i64 [%i0, %again], [%i, %up]
@@ -419,113 +526,7 @@ done:
 }
 """
 
-# A stable sort by the digits of eight bits, the lowest first, between the row and room beside it;
-# a digit that all keys share is passed over.
-_DIGITS = (
-    """
-declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
-declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
-define internal void @counted(ptr %table, i64 %slot) alwaysinline {
-  %at = getelementptr i64, ptr %table, i64 %slot
-  %n = load i64, ptr %at
-  %n1 = add i64 %n, 1
-  store i64 %n1, ptr %at
-  ret void
-}
-define internal void @digits(ptr %k, ptr %o, ptr %k2, ptr %o2, i64 %size) {
-entry:
-  %table = alloca [2048 x i64], align 64
-  call void @llvm.memset.p0.i64(ptr %table, i8 0, i64 16384, i1 false)
-  br label %count
-count:
-  %i = phi i64 [0, %entry], [%i1, %count]
-  %signed = call i64 @key(ptr %k, i64 %i)
-  %x = xor i64 %signed, -9223372036854775808
-"""
-    + "".join(
-        [
-            f"""
-  %s{d} = lshr i64 %x, {8 * d}
-  %b{d} = and i64 %s{d}, 255
-  %c{d} = add i64 %b{d}, {256 * d}
-  call void @counted(ptr %table, i64 %c{d})"""
-            for d in range(8)
-        ]
-    )
-    + """
-  %i1 = add i64 %i, 1
-  %more = icmp slt i64 %i1, %size
-  br i1 %more, label %count, label %digit
-digit:
-  %d = phi i64 [0, %count], [%dn, %next]
-  %ak = phi ptr [%k, %count], [%nk, %next]
-  %ao = phi ptr [%o, %count], [%no, %next]
-  %bk = phi ptr [%k2, %count], [%mk, %next]
-  %bo = phi ptr [%o2, %count], [%mo, %next]
-  %shift = shl i64 %d, 3
-  %base = shl i64 %d, 8
-  %counts = getelementptr i64, ptr %table, i64 %base
-  %f0 = call i64 @key(ptr %ak, i64 0)
-  %f1 = xor i64 %f0, -9223372036854775808
-  %f2 = lshr i64 %f1, %shift
-  %f3 = and i64 %f2, 255
-  %shared = call i64 @key(ptr %counts, i64 %f3)
-  %same = icmp eq i64 %shared, %size
-  br i1 %same, label %next, label %starts
-starts:
-  %j = phi i64 [0, %digit], [%j1, %starts]
-  %sum = phi i64 [0, %digit], [%sum1, %starts]
-  %at = getelementptr i64, ptr %counts, i64 %j
-  %n = load i64, ptr %at
-  store i64 %sum, ptr %at
-  %sum1 = add i64 %sum, %n
-  %j1 = add i64 %j, 1
-  %left = icmp slt i64 %j1, 256
-  br i1 %left, label %starts, label %move
-move:
-  %m = phi i64 [0, %starts], [%m1, %move]
-  %y = call i64 @key(ptr %ak, i64 %m)
-  %p = call i64 @key(ptr %ao, i64 %m)
-  %y1 = xor i64 %y, -9223372036854775808
-  %y2 = lshr i64 %y1, %shift
-  %y3 = and i64 %y2, 255
-  %to = call i64 @key(ptr %counts, i64 %y3)
-  call void @counted(ptr %counts, i64 %y3)
-  call void @set(ptr %bk, ptr %bo, i64 %to, i64 %y, i64 %p)
-  %m1 = add i64 %m, 1
-  %rest = icmp slt i64 %m1, %size
-  br i1 %rest, label %move, label %next
-next:
-  %nk = phi ptr [%ak, %digit], [%bk, %move]
-  %no = phi ptr [%ao, %digit], [%bo, %move]
-  %mk = phi ptr [%bk, %digit], [%ak, %move]
-  %mo = phi ptr [%bo, %digit], [%ao, %move]
-  %dn = add i64 %d, 1
-  %again = icmp slt i64 %dn, 8
-  br i1 %again, label %digit, label %end
-end:
-  %there = icmp eq ptr %no, %o
-  br i1 %there, label %done, label %back
-back:
-  %bytes = shl i64 %size, 3
-  call void @llvm.memcpy.p0.p0.i64(ptr %o, ptr %o2, i64 %bytes, i1 false)
-  br label %done
-done:
-  ret void
-}
-"""
-)
-
-CALLS = {
-    "stable": "call void @digits(ptr %k, ptr %o, ptr %k2, ptr %o2, i64 %size)",
-    "sort": "call void @sort(ptr %k, ptr %o, i64 0, i64 %size)",
-    "partial sort": "call void @heap_sort(ptr %k, ptr %o, i64 0, i64 %number, i64 %size)",
-    "select": "call void @select_nth(ptr %k, ptr %o, i64 %number, i64 %size)",
-    "select and sort": """call void @select_nth(ptr %k, ptr %o, i64 %number, i64 %size)
-  call void @sort(ptr %k, ptr %o, i64 0, i64 %number)""",
-    "quickselect": "call void @quickselect(ptr %k, ptr %o, i64 %number, i64 %size)",
-}
-FUNCTIONS = (
-    "declare i64 @llvm.ctlz.i64(i64, i1)",
-    _EXCHANGE, _PARTITION, _SIFT, _HEAPS, _INSERTION, _SORT, _SELECT, _QUICK, _DIGITS,
+ALGORITHMS = (
+    "declare i64 @llvm.ctlz.i64(i64, i1)", "declare i64 @llvm.smin.i64(i64, i64)",
+    _EXCHANGE, _BLOCKS, _PARTITION, _SIFT, _HEAPS, _INSERTION, _SORT, _SELECT, _QUICK,
 )  # fmt: skip

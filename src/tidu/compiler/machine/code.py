@@ -11,11 +11,14 @@ from functools import lru_cache
 
 import numpy as np
 
-__all__ = ["KINDS", "Code", "Value", "kind_of"]
+__all__ = ["HALVES", "KINDS", "Code", "Value", "held_as", "kind_of", "stored_as"]
 
 KINDS = {"f32": "float", "f64": "double", "i1": "i1", "i8": "i8", "i16": "i16", "i32": "i32",
-         "i64": "i64", "ptr": "ptr"}  # fmt: skip
-BYTES = {"f32": 4, "f64": 8, "i1": 1, "i8": 1, "i16": 2, "i32": 4, "i64": 8, "ptr": 8}
+         "i64": "i64", "ptr": "ptr", "h16": "i16", "b16": "i16"}  # fmt: skip
+BYTES = {"f32": 4, "f64": 8, "i1": 1, "i8": 1, "i16": 2, "i32": 4, "i64": 8, "ptr": 8, "h16": 2,
+         "b16": 2}  # fmt: skip
+# float16 and bfloat16, in memory alone: what is computed with is the float32 of the same value.
+HALVES = {"float16": "h16", "bfloat16": "b16"}
 _OF_DTYPE = {"f4": "f32", "f8": "f64", "b1": "i1", "i1": "i8", "i2": "i16", "i4": "i32",
              "i8": "i64"}  # fmt: skip
 
@@ -24,6 +27,16 @@ _OF_DTYPE = {"f4": "f32", "f8": "f64", "b1": "i1", "i1": "i8", "i2": "i16", "i4"
 def kind_of(dtype):
     """The kind that stands for a NumPy type; None where the compiler has none."""
     return _OF_DTYPE.get(np.dtype(dtype).str[1:])
+
+
+def stored_as(dtype):
+    """The kind of an element in memory: that of `kind_of`, or one of `HALVES`."""
+    return HALVES.get(np.dtype(dtype).name) or kind_of(dtype)
+
+
+def held_as(dtype):
+    """The kind of a value that is computed with."""
+    return "f32" if np.dtype(dtype).name in HALVES else kind_of(dtype)
 
 
 class _Types(dict):
@@ -352,6 +365,37 @@ class Code:
             word = "trunc"
         return self.put(kind, x.lanes, f"{word} {x} to {to}")
 
+    # --- 16-bit floats ---------------------------------------------------------------------
+
+    def rounded(self, x, kind):
+        """A float32 rounded to what a kind of `HALVES` can hold."""
+        if kind == "h16":
+            return self.put("f32", x.lanes, f"fpext {self._half(x)} to {x.type}")
+        bits = self.bits(x)
+        odd = (bits >> 16) & 1
+        near = self.bits((bits + odd + 0x7FFF) & -0x10000)
+        return self.select(self.unordered(x, x), self.bits((bits & -0x80000000) | 0x7FC00000), near)
+
+    def stored(self, x, kind):
+        """What is written of a value of `kind`: of a float32 that has been rounded, its bits."""
+        if kind not in HALVES.values():
+            return x
+        if kind == "b16":
+            return self.convert(self.bits(x) >> 16, "i16")
+        return self.put("i16", x.lanes, f"bitcast {self._half(x)} to {_TYPES['i16', x.lanes]}")
+
+    def _half(self, x):
+        to = "half" if x.lanes == 1 else f"<{x.lanes} x half>"
+        return f"{to} {self.put('f32', x.lanes, f'fptrunc {x} to {to}').text}"
+
+    def _held(self, x, kind):
+        """The float32 of bits that were read."""
+        if kind == "b16":
+            return self.bits(self.convert(x, "i32") << 16)
+        to = "half" if x.lanes == 1 else f"<{x.lanes} x half>"
+        half = self.put("f32", x.lanes, f"bitcast {x} to {to}").text
+        return self.put("f32", x.lanes, f"fpext {to} {half} to {_TYPES['f32', x.lanes]}")
+
     # --- memory ----------------------------------------------------------------------------
 
     def at(self, pointer, index, kind):
@@ -361,6 +405,8 @@ class Code:
 
     def load(self, pointer, kind, lanes=None, mask=None):
         lanes = self.lanes if lanes is None else lanes
+        if kind in HALVES.values():
+            return self._held(self.load(pointer, "i16", lanes, mask), kind)
         stored = "i8" if kind == "i1" else kind
         to = _TYPES[stored, lanes]
         align = BYTES[stored]
@@ -401,6 +447,8 @@ class Code:
 
     def gather(self, pointer, kind, stride, mask=None):
         """Elements `stride` apart, one to a lane."""
+        if kind in HALVES.values():
+            return self._held(self.gather(pointer, "i16", stride, mask), kind)
         stored = "i8" if kind == "i1" else kind
         to = _TYPES[stored, self.lanes]
         places, mask = self._spread(pointer, kind, stride), self.every(mask)

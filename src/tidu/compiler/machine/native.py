@@ -260,7 +260,7 @@ def compiler():
 
 # The text is vectors and tight loops already: what is left to do is to keep slots in registers, to
 # simplify addresses and to drop empty blocks. O1 takes three times as long and gains nothing.
-_PASSES = ("sroa", "instruction_combine", "simplify_cfg")
+_PASSES = ("always_inliner", "sroa", "instruction_combine", "simplify_cfg")
 # Passes of code generation that are left out: rewriting loops' indices took a quarter of its time,
 # and no program ran slower without. The process has one set of LLVM's options, so they are put back
 # at once; LLVM ends the process where it doesn't know an option, so these are its versions that do.

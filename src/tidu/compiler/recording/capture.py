@@ -30,6 +30,7 @@ from ..graphs.questions import Deferred
 from ..loops.layout import VIEWS
 from .backwards import calls_program, edge, fills, refusal
 from .breaks import CLOCK, Break, Surroundings, Undecided, Unplaced, frames_of
+from .buffers import Buffers
 from .executed import Executed
 from .growing import APPENDED, Growing
 from .held import LEAVES, REGISTERING, Held
@@ -61,6 +62,7 @@ class Captured:
         self.numbers_given = None  # the Numbers that stood for floats, where some did
         self.homes = []
         self.names = None  # that the code mentions which ran; None where that can't be told
+        self.settings = []  # (table, name) of those of the process for which it asks
         self.rates, self.count = [], 0  # how many of the results are returned, not stored
         self.tracked, self.leaves, self.backward, self.spent = [], [], None, False
         self.fills = False  # whether gradients that are missing are zeros to its backward pass
@@ -69,7 +71,9 @@ class Captured:
 
     def watched(self, reach):
         """What of all that was reached must be as it was."""
-        return reach.named(None if reach.reflects else self.names)
+        watched = reach.named(None if reach.reflects else self.names)
+        watched.asks(self.settings)
+        return watched
 
     def used(self):
         """The variables that the graph reads, gives, or writes."""
@@ -122,6 +126,7 @@ def _captured(function, args, kwargs, reach, answers, numbers, lines):
     run.tracer.numbers, run.lines = numbers, lines
     place = place_of(default_generator)
     given, modes, run.growing = Containers((args, kwargs)), Modes(), Growing(reach.aside)
+    buffers = Buffers(reach.buffers, reach.sources)
     try:
         with Listening(run.tracer) as heard:
             made = run.go()
@@ -132,6 +137,8 @@ def _captured(function, args, kwargs, reach, answers, numbers, lines):
         if given.changed():
             raise Surroundings("it changes a list, dictionary or set that it was given",
                                run.executed.changing(()))  # fmt: skip
+        if buffers.changed():
+            raise Break(buffers.changed())
         if modes.changed():
             raise Break(f"it changes {modes.changed()}", names=modes.names())
         if not _same(place_of(default_generator), place):
@@ -147,6 +154,7 @@ def _captured(function, args, kwargs, reach, answers, numbers, lines):
         reach.undo()
         run.growing.undo()
         given.undo()
+        buffers.undo()
         modes.undo()
         if not _same(place_of(default_generator), place):
             return_to(default_generator, place)
@@ -274,7 +282,7 @@ class _Run:
     def _collect(self, result):
         made, graph = Captured(), self.tracer.graph
         made.sources, made.rates = self.olds, self.reach.rates
-        made.names = self.executed.names()
+        made.names, made.settings = self.executed.names(), self.tracer.settings
         values, made.spec = tree.flatten(result)
         made.count = len(values)
         made.stores = self.reach.stores()

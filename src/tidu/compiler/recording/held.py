@@ -16,7 +16,8 @@ from ...core.node import Node, hooks_of
 from ...transforms.reverse import beside, reachable
 from ...transforms.trace import Traced
 from .breaks import Behind, Break, Hooked, frames_here
-from .reach import hooks_at, same_entries
+from .reach import hooks_at
+from .sameness import same_entries
 from .turned import order_of
 
 __all__ = ["BEHIND", "LEAVES", "REGISTERING", "Held"]

@@ -5,13 +5,17 @@ and containers. It keeps the tensors; and copies of every dictionary and list, t
 run did. `watches.py` asks later whether all is as it was.
 """
 
+import array
+import contextvars
+import functools
+import random
 import sys
 import types
 import weakref
 from collections import deque
 from enum import EnumType
-from functools import partial
-from operator import attrgetter, is_, methodcaller
+from gc import get_referents
+from operator import attrgetter, methodcaller
 
 import numpy as np
 
@@ -21,12 +25,34 @@ from ...base.dtypes import dtype
 from ...base.streams import Generator
 from ...core.handle import TensorBase
 from ...core.node import Node
+from .cells import (
+    MISSING,
+    Attribute,
+    Bases,
+    Cached,
+    ClassOf,
+    Current,
+    Global,
+    Referent,
+    SlotOf,
+    contents,
+    fill,
+    globals_in,
+    names_in,
+)
+from .sameness import (
+    CONSTANTS,
+    entries_of,
+    is_equal,
+    put_back,
+    same_entries,
+    same_items,
+    same_keys,
+)
 
-__all__ = ["MISSING", "VARYING", "Attribute", "Containers", "Global", "Reach", "SlotOf",
-           "hooks_at", "hooks_seen", "is_equal", "is_fixed", "names_in", "same_entries",
-           "same_items", "tensors_in"]  # fmt: skip
+__all__ = ["VARYING", "Containers", "Reach", "hooks_at", "hooks_seen", "is_fixed",
+           "tensors_in"]  # fmt: skip
 
-_CONSTANTS = (int, float, complex, bool, str, bytes, type(None))
 _LIMIT = 50_000
 _DEPTH = 3  # modules inside modules that a function names
 _OWN = __name__.partition(".")[0]
@@ -36,7 +62,14 @@ _OTHERS = {_OWN, "builtins", "abc", "typing", "collections", "enum", "types", "f
 _OF_FUNCTIONS = [
     vars(types.FunctionType)[n] for n in ("__code__", "__defaults__", "__kwdefaults__")
 ]
-_ASIDE = (type, types.ModuleType, types.BuiltinFunctionType, np.ndarray, Generator)
+_ASIDE = (type, Generator)
+_BUFFERS = (np.ndarray, bytearray, array.array, memoryview)
+_SOURCES = (random.Random, np.random.Generator, np.random.RandomState, np.random.BitGenerator)
+_CACHING = type(functools.lru_cache(lambda: None))
+# Objects of C that hold others which they never exchange.
+_HOLDERS = (functools.partial, types.MappingProxyType, types.MethodWrapperType, staticmethod,
+            classmethod, type({}.keys()), type({}.values()), type({}.items()))  # fmt: skip
+_ASSIGNABLE = 1 << 9  # a flag of classes that are made by a program
 
 
 class Reach:
@@ -45,41 +78,41 @@ class Reach:
 
     def __init__(self, function, aside=(), names=None, hooks=False):
         self.root, self.hooks = function, hooks
-        self.names = names  # of attributes of objects, those that matter; None: all
+        self.names = names  # of attributes, those that matter; None: all
         self.attributes = set()  # ids of the dictionaries that hold an object's attributes
         self.functions, self.in_tuples = [], []
         self.aside = list(aside)  # lists that nobody watches, as they are only appended to
         self.tensors, self.dicts, self.lists, self.cells = [], [], [], []
+        self.classes = []  # (class, the names it has)
+        self.buffers = []  # arrays of NumPy and other memory
+        self.sources = []  # of random numbers, of Python or NumPy
         self.seen, self._classes = set(map(id, self.aside)), set()
+        self._globals, self._modules, self._words = set(), {}, {}
         self.reflects = False  # whether it may read attributes whose names no code mentions
         self.whole = True  # whether all was seen: beyond a limit nobody watches
         self.passing = None  # what is another thing at each reading, in words
         self.optimizers = []  # that may be asked whether their first step is still to come
-        self._walk(function)
+        self._walk([function])
         groups = [live for live, _ in self.dicts if _is_group(live)]
         self.rates = [(group, "lr") for group in groups]
         self.varying = set(map(id, groups))
-        self._contents = [value for _, value in self.cells]
 
-    def _walk(self, root):
-        waiting = [root]
+    def _walk(self, waiting):
         while waiting:
             thing = waiting.pop()
-            if id(thing) in self.seen or isinstance(thing, _CONSTANTS):
-                continue
-            self.seen.add(id(thing))
-            if len(self.seen) > _LIMIT:
-                self.whole = False
-                return
-            waiting.extend(self._parts(thing))
+            if id(thing) not in self.seen and not isinstance(thing, CONSTANTS):
+                self.seen.add(id(thing))
+                if len(self.seen) > _LIMIT:
+                    self.whole = False
+                    return
+                waiting.extend(self._parts(thing))
+            if not waiting:  # of modules that were met, what the functions mention that were met
+                waiting.extend(self._of_modules())
 
     def _parts(self, thing):
         """The things one step behind this one."""
         if isinstance(thing, TensorBase):
-            self.tensors.append(thing)
-            behind = [] if thing._grad is None else [thing._grad]
-            behind += self._of_attributes(thing) if thing.__dict__ else ()
-            return [*behind, *hooks_at(thing)] if self.hooks else behind
+            return self._of_tensor(thing)
         if isinstance(thing, types.FunctionType):
             return self._of_function(thing)
         if isinstance(thing, types.MethodType):
@@ -89,31 +122,72 @@ class Reach:
             return [*thing.values(), *[k for k in thing if isinstance(k, TensorBase)]]
         if isinstance(thing, (list, tuple, set, frozenset, deque)):
             if not isinstance(thing, (tuple, frozenset)):
-                self.lists.append((thing, copy(thing)))
+                self.lists.append((thing, entries_of(thing)))
             else:
                 self.in_tuples += [part for part in thing if isinstance(part, list)]
             return list(thing)
         if isinstance(thing, type):
             return self._of_class(thing)
+        if isinstance(thing, _BUFFERS):
+            self.buffers.append(thing)
+            return (
+                list(thing.flat) if isinstance(thing, np.ndarray) and thing.dtype.hasobject else []
+            )
+        return self._of_object(thing)
+
+    def _of_object(self, thing):
+        """The same of what is no tensor, function, container or class."""
         if isinstance(thing, (attrgetter, methodcaller)):
             self.reflects = True
-        if isinstance(thing, _HOLDERS):
-            return _held_by(thing)
+        if isinstance(thing, types.ModuleType):
+            self._modules[id(thing)] = thing
+            return []
+        if isinstance(thing, types.BuiltinFunctionType):
+            return self._of_builtin(thing)
+        if isinstance(thing, _SOURCES):
+            self.sources.append(thing)
+            return []
         if isinstance(thing, _ASIDE):
-            if getattr(thing, "__module__", None) == "time":
-                self.passing = "the clock"
             return []
         if hasattr(type(thing), "__next__"):
             self.passing = f"an iterator ({type(thing).__name__})"
             return []
+        if isinstance(thing, _HOLDERS):
+            return [part for part in get_referents(thing) if not isinstance(part, type)]
+        if isinstance(thing, _CACHING):
+            kept = Cached(thing)
+            self.cells.append((kept, kept.cell_contents))
+            return [thing.__wrapped__, *kept.cell_contents]
+        if isinstance(thing, weakref.ReferenceType):
+            self.cells.append((Referent(thing), thing() is not None))
+            return [thing()]
+        if isinstance(thing, contextvars.ContextVar):
+            self.cells.append((Current(thing), thing.get(MISSING)))
+            return [thing.get(None)]
         if hasattr(type(thing), "unwatched"):  # no program's business while it runs
             return []
         if hasattr(type(thing), "reach_through"):  # a compiled function: what matters is inside it
             return [thing.reach_through(), *self._of_names_set(thing)]
         if hasattr(type(thing), "never_stepped"):
             self.optimizers.append(thing)
+        if type(thing).__flags__ & _ASSIGNABLE:
+            self.cells.append((ClassOf(thing), type(thing)))
         return [*self._of_attributes(thing), *self._of_slots(thing), *self._of_class(type(thing)),
                 *getattr(type(thing), "reach_also", ())]  # fmt: skip
+
+    def _of_tensor(self, tensor):
+        self.tensors.append(tensor)
+        behind = [] if tensor._grad is None else [tensor._grad]
+        if tensor.__dict__:
+            behind += self._of_attributes(tensor)
+        return [*behind, *hooks_at(tensor)] if self.hooks else behind
+
+    def _of_builtin(self, function):
+        """What a method of a built-in class is bound to."""
+        if function.__module__ == "time":
+            self.passing = "the clock"
+        owner = function.__self__
+        return [owner] if isinstance(owner, (dict, list, set, deque, *_SOURCES)) else []
 
     def _of_attributes(self, thing):
         inner = getattr(thing, "__dict__", None)
@@ -135,14 +209,17 @@ class Reach:
                 found.append(value)
         return found
 
+    def _matters(self, name):
+        return self.names is None or name in self.names or name.startswith("__")
+
     def _of_slots(self, thing):
         """What an object keeps in slots."""
         found = []
         for base in type(thing).__mro__:
             if base.__module__.partition(".")[0] in _OTHERS:
                 continue
-            for member in vars(base).values():
-                if isinstance(member, types.MemberDescriptorType):
+            for name, member in vars(base).items():
+                if isinstance(member, types.MemberDescriptorType) and self._matters(name):
                     cell = SlotOf(thing, member)
                     self.cells.append((cell, cell.cell_contents))
                     found.append(cell.cell_contents)
@@ -155,18 +232,22 @@ class Reach:
             if id(base) in self._classes or base.__module__.partition(".")[0] in _OTHERS:
                 continue
             self._classes.add(id(base))
+            self.classes.append((base, frozenset(vars(base))))
+            self.cells.append((Bases(base), base.__mro__))
             for name, value in vars(base).items():
                 value = getattr(value, "__func__", value)
                 if isinstance(value, property):
                     value = value.fget
-                if not name.startswith("__") or isinstance(value, types.FunctionType):
+                plain = not name.startswith("__") or isinstance(value, types.FunctionType)
+                if plain and self._matters(name):
                     self.cells.append((Attribute(base, name), vars(base)[name]))
                     found.append(value)
         return found
 
     def _of_function(self, function):
         if (function.__module__ or "").partition(".")[0] == _OWN:
-            return [c.cell_contents for c in function.__closure__ or () if _filled(c)]
+            inside = [contents(c) for c in function.__closure__ or ()]
+            return [value for value in inside if value is not MISSING]
         self.functions.append(function)
         found = [*(function.__defaults__ or ()), vars(function)]
         if function.__kwdefaults__:
@@ -176,31 +257,72 @@ class Reach:
             if cell.cell_contents is not None:
                 self.cells.append((cell, cell.cell_contents))
         for cell in function.__closure__ or ():
-            if _filled(cell):
-                self.cells.append((cell, cell.cell_contents))
-                found.append(cell.cell_contents)
-        names = names_in(function.__code__)
+            self.cells.append((cell, contents(cell)))
+            found.append(contents(cell))
+        return [*found, *self._of_globals(function)]
+
+    def _of_globals(self, function):
+        """What a function looks up in its module, or would find there if it were, and what it
+        imports."""
+        space, found = function.__globals__, []
+        words = names_in(function.__code__)
+        self._words.update(dict.fromkeys(words))
+        names, imports = globals_in(function.__code__)
         for name in names:
-            if name in function.__globals__:
-                found.extend(self._of_name(function.__globals__, name, names))
+            if name in space:
+                found.extend(self._of_name(space, name, words))
+            else:
+                self._global(space, name)
+                self._global(function.__builtins__, name)
+        for name in imports:
+            module = sys.modules.get(name)
+            if module is not None:
+                self._modules[id(module)] = module
         return found
 
+    def _global(self, space, name):
+        if (id(space), name) not in self._globals:
+            self._globals.add((id(space), name))
+            self.cells.append((Global(space, name), space.get(name, MISSING)))
+
+    def asks(self, settings):
+        """Settings of the process matter, too: (dictionary or object, name)."""
+        for table, name in settings:
+            if isinstance(table, dict):
+                self._global(table, name)
+            else:
+                cell = SlotOf(table, vars(type(table))[name])
+                self.cells.append((cell, cell.cell_contents))
+
     def _of_name(self, space, name, names, depth=0):
-        """A global variable; of a module that is the user's, what of it the function names."""
+        """A global variable; of a module, what of it the function names."""
         value = space[name]
         if not isinstance(value, types.ModuleType):
-            self.cells.append((Global(space, name), value))
+            self._global(space, name)
             return [value]
-        root = value.__name__.partition(".")[0]
-        if root in _OTHERS or depth == _DEPTH:
+        return self._of_module(value, names, depth)
+
+    def _of_module(self, module, names, depth=0):
+        root = module.__name__.partition(".")[0]
+        if depth == _DEPTH or root in _OTHERS and root != _OWN:
             return []
-        inner = [n for n in names if n in vars(value)]
+        inner = [n for n in names if n in vars(module)]
         if root in sys.stdlib_module_names:  # its functions are not to be looked into
-            return [v for n in inner if not callable(v := vars(value)[n]) or root == "time"]
+            return [v for n in inner if not callable(v := vars(module)[n]) or root == "time"]
         found = []
         for n in inner:
-            found.extend(self._of_name(vars(value), n, names, depth + 1))
+            found.extend(self._of_name(vars(module), n, names, depth + 1))
+        if root == _OWN:  # whose functions a program may have replaced by its own
+            return [v for v in found if not _is_own(v)]
         return found
+
+    def _of_modules(self):
+        """What the functions mention of modules that no global variable of theirs names."""
+        words = list(self._words)
+        found = [part for module in self._modules.values()
+                 for part in self._of_module(module, words)]  # fmt: skip
+        return [part for part in found
+                if id(part) not in self.seen and not isinstance(part, CONSTANTS)]  # fmt: skip
 
     def named(self, names):
         """What is reached by attributes of these names alone."""
@@ -213,7 +335,9 @@ class Reach:
         None if something else has changed that a later call could not do again."""
         found = []
         for live, copy in [*self.dicts, *self.lists]:
-            if len(live) != len(copy) or (isinstance(live, set) and live != copy):
+            if len(live) != len(copy) or (isinstance(live, set) and not same_items(live, copy)):
+                return None
+            if isinstance(live, dict) and not same_keys(live, copy):
                 return None
             if isinstance(live, set):
                 continue
@@ -226,26 +350,24 @@ class Reach:
                 if not _replaceable(value, now):
                     return None
                 found.append((live, key))
-        same = all(map(is_, [cell.cell_contents for cell, _ in self.cells], self._contents))
-        return found if same else None
+        return None if any(map(_differs, self.cells)) else found
 
     def undo(self):
         """Put every dictionary and list back to what it held."""
         for live, copy in [*self.dicts, *self.lists]:
-            _put_back(live, copy)
-        for cell, value in self.cells:
-            if cell.cell_contents is not value:
-                cell.cell_contents = value
+            put_back(live, copy)
+        for cell, value in filter(_differs, self.cells):
+            fill(cell, value)
 
 
-_HOLDERS = partial, types.MappingProxyType, weakref.ref
+def _differs(pair):
+    """Whether a cell holds another thing than when it was found."""
+    now, was = contents(pair[0]), pair[1]
+    return now is not was and not is_equal(now, was)
 
 
-def _held_by(thing):
-    """What stands in an object of Python's own that no attribute shows."""
-    if isinstance(thing, partial):
-        return [thing.func, thing.args, thing.keywords, vars(thing)]
-    return list(thing.values()) if isinstance(thing, types.MappingProxyType) else [thing()]
+def _is_own(value):
+    return (getattr(value, "__module__", None) or _OWN).partition(".")[0] == _OWN
 
 
 def _replaceable(before, now):
@@ -296,7 +418,7 @@ class Containers:
                 continue
             seen.add(id(thing))
             if isinstance(thing, (dict, list, set, deque)):
-                self.pairs.append((thing, copy(thing)))
+                self.pairs.append((thing, entries_of(thing)))
             if isinstance(thing, dict):
                 waiting.extend(thing.values())
             elif isinstance(thing, (list, tuple, deque)):
@@ -307,46 +429,10 @@ class Containers:
 
     def undo(self):
         for live, old in self.pairs:
-            _put_back(live, old)
+            put_back(live, old)
 
 
-def copy(container):
-    """The same entries in a dictionary, list or set of their own."""
-    if isinstance(container, dict):
-        return dict(container)
-    return set(container) if isinstance(container, set) else list(container)
-
-
-def same_entries(live, old):
-    """Whether a container holds the very objects it held, in their order."""
-    if len(live) != len(old):
-        return False
-    if isinstance(live, dict):
-        return all(a is b and live[a] is old[b] for a, b in zip(live, old, strict=True))
-    if isinstance(live, set):
-        return all(item in old for item in live)
-    return all(map(is_, live, old))
-
-
-def _put_back(live, old):
-    if same_entries(live, old):
-        return
-    live.clear()
-    if isinstance(live, (dict, set)):
-        live.update(old)
-    else:
-        live.extend(old)
-
-
-def same_items(live, old):
-    if isinstance(live, set):
-        return live == old
-    return len(live) == len(old) and all(
-        a is b or is_equal(a, b) for a, b in zip(live, old, strict=True)
-    )
-
-
-_FIXED = (*_CONSTANTS, range, slice, type, types.ModuleType, types.BuiltinFunctionType, dtype,
+_FIXED = (*CONSTANTS, range, slice, type, types.ModuleType, types.BuiltinFunctionType, dtype,
           device, type(Ellipsis), np.dtype)  # fmt: skip
 
 
@@ -363,84 +449,3 @@ VARYING = ("lr", "initial_lr")  # what schedulers change at each step
 def _is_group(thing):
     """Whether a dictionary is a parameter group, whose learning rate may change between calls."""
     return "params" in thing and isinstance(thing.get("lr"), float)
-
-
-class Attribute:
-    """An attribute of a class, read like a closure's cell."""
-
-    __slots__ = ("kind", "name")
-
-    def __init__(self, kind, name):
-        self.kind, self.name = kind, name
-
-    @property
-    def cell_contents(self):
-        return vars(self.kind).get(self.name, MISSING)
-
-    @cell_contents.setter
-    def cell_contents(self, value):
-        setattr(self.kind, self.name, value)
-
-
-class SlotOf:
-    """What an object keeps in a slot, read like a closure's cell."""
-
-    __slots__ = ("member", "thing")
-
-    def __init__(self, thing, member):
-        self.thing, self.member = thing, member
-
-    @property
-    def cell_contents(self):
-        try:
-            return self.member.__get__(self.thing)
-        except AttributeError:
-            return MISSING
-
-    @cell_contents.setter
-    def cell_contents(self, value):
-        if value is MISSING:
-            self.member.__delete__(self.thing)
-        else:
-            self.member.__set__(self.thing, value)
-
-
-class Global:
-    """A global variable, read like a closure's cell."""
-
-    __slots__ = ("name", "names")
-
-    def __init__(self, names, name):
-        self.names, self.name = names, name
-
-    @property
-    def cell_contents(self):
-        return self.names.get(self.name, MISSING)
-
-    @cell_contents.setter
-    def cell_contents(self, value):
-        self.names[self.name] = value
-
-
-MISSING = object()
-
-
-def _filled(cell):
-    try:
-        cell.cell_contents  # noqa: B018
-    except ValueError:
-        return False
-    return True
-
-
-def names_in(code):
-    """The names that a function's code, and the functions written inside it, look up."""
-    found = list(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            found.extend(names_in(constant))
-    return found
-
-
-def is_equal(a, b):
-    return isinstance(a, _CONSTANTS) and a.__class__ is b.__class__ and a == b

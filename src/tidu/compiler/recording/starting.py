@@ -4,7 +4,7 @@ in them, which changes it. A trial run would find that at its end. Read `starts`
 from functools import partial
 
 from .breaks import code_of
-from .reach import names_in
+from .cells import names_in
 
 __all__ = ["starts"]
 

@@ -1,7 +1,7 @@
 """Tensors with memory of their own that a trial run writes into, or gives a gradient.
 
 What the run has made itself goes when it is over, or is a result. What stays was there before, in a
-place that `reach.py` does not look into (a cache of `functools`, a variable of a context): later
+place that `reach.py` does not look into (a variable of a context, a module that is found by its name): later
 calls could not write there, so the run is given up, and such a tensor is again what it was.
 """
 

@@ -6,6 +6,7 @@ from threading import Event, get_ident
 
 import numpy as np
 
+from ...base.dtypes import KEPT
 from ...core.dispatch import edges_of, record
 from ...core.handle import TensorBase, wrap
 from ...core.modes import grad_enabled
@@ -18,6 +19,7 @@ from ...transforms.trace import Traced, Tracer, memory_of, retrack
 from ..graphs.questions import Deferred, check, demand
 from .breaks import Behind, Break, Undecided, frames_here
 from .held import BEHIND
+from .repeats import Repeats
 from .touched import Touched
 from .turned import Layouts, order_of
 
@@ -38,6 +40,7 @@ class RunTracer(Tracer):
         self.layouts = Layouts(self.graph)
         self.answers, self.known = answers, 0 if answers is None else len(answers)
         self.thread, self.over = get_ident(), Event()
+        self.settings = []  # those of the process for which the function asks
         self.held, self.arrived = [], set()  # ids of the edges to which gradients have come
         self.touched = Touched()
 
@@ -99,6 +102,10 @@ class RunTracer(Tracer):
     def gives_up(self, error):
         self.refused = self.refused or error
         raise self.refused
+
+    def repeats(self):
+        plain = self.numbers is None and not KEPT and get_ident() == self.thread
+        return Repeats(self) if plain else None
 
     def arrives(self, leaf):
         self.arrived.add(id(leaf))

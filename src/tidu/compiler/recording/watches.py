@@ -8,7 +8,11 @@ ran mentions: a counter that others advance makes nothing void.
 from itertools import chain
 from operator import is_
 
-from .reach import MISSING, VARYING, is_equal, same_items
+from .buffers import Buffer
+from .cells import MISSING, Attribute, contents
+from .paths import Changed
+from .reach import VARYING
+from .sameness import is_equal, same_items, same_keys
 
 __all__ = ["Watches"]
 
@@ -23,11 +27,22 @@ class _Mapping:
         self.live, self.copy, self.keys, self.rates = live, copy, keys, rates
 
     def difference(self):
+        """(key, what is there, what was there) of the first entry that is not as it was; None."""
         live, copy = self.live, self.copy
         if len(live) != len(copy):
-            return f"a dictionary or object has {len(live)} entries, it had {len(copy)}"
+            return self._other_keys() or (None, f"of {len(live)} entries", f"of {len(copy)}")
         for key in self.changed_keys():
-            return f"{key!r} is now {_short(live.get(key, MISSING))}, it was {_short(copy[key])}"
+            return key, live.get(key, MISSING), copy[key]
+        if self.keys is None and not same_keys(live, copy):
+            return self._other_keys() or (None, f"in the order {list(live)}", f"{list(copy)}")
+        return None
+
+    def _other_keys(self):
+        """The same of the first key that is new or gone, if there is one."""
+        for key in [*self.live, *self.copy]:
+            now, was = self.live.get(key, MISSING), self.copy.get(key, MISSING)
+            if now is MISSING or was is MISSING:
+                return key, now, was
         return None
 
     def changed_keys(self):
@@ -46,21 +61,30 @@ class _Sequence:
         self.live, self.copy, self.but = live, copy, frozenset(but)
 
     def difference(self):
-        if not self.but:
-            return None if same_items(self.live, self.copy) else "a list has other entries"
-        if len(self.live) != len(self.copy):
-            return "a list has other entries"
-        for i, (now, was) in enumerate(zip(self.live, self.copy, strict=True)):
+        """As of a dictionary."""
+        live, copy = self.live, self.copy
+        if not self.but and same_items(live, copy):
+            return None
+        if len(live) != len(copy):
+            return None, _Items(len(live)), _Items(len(copy))
+        for i, (now, was) in enumerate(zip(live, copy, strict=True)):
             if i not in self.but and now is not was and not is_equal(now, was):
-                return f"{i!r} is now {_short(now)}, it was {_short(was)}"
+                return i, now, was
         return None
+
+
+class _Items(int):
+    """A number of items, in words."""
+
+    def __repr__(self):
+        return f"of {int(self)} items"
 
 
 class Watches:
     """The table, from a Reach after a trial run; `stores`: entries that each call replaces."""
 
     def __init__(self, reach, stores=()):
-        held = {}
+        self.root, held = reach.root, {}
         for live, key in stores:
             held.setdefault(id(live), set()).add(key)
         self.mappings, self.sequences = [], []
@@ -68,7 +92,9 @@ class Watches:
             self.mappings.append(self._mapping(reach, live, copy, held.get(id(live), set())))
         for live, copy in reach.lists:
             self.sequences.append(_Sequence(live, copy, held.get(id(live), ())))
-        self.cells = reach.cells
+        self.cells, self.names = reach.cells, reach.names
+        self.classes = [(vars(kind), kind, names) for kind, names in reach.classes]
+        self.buffers = [Buffer(thing) for thing in reach.buffers]
         self._contents = [value for _, value in self.cells]
         # Most are compared whole, object by object and by built-in functions alone.
         everything = (*self.mappings, *self.sequences)
@@ -85,6 +111,7 @@ class Watches:
         self._sizes = list(map(len, self._live))
         self._items = list(chain.from_iterable(self._live))
         self._values = list(chain.from_iterable(map(dict.values, self._maps)))
+        self._counts = [len(space) for space, _, _ in self.classes]
 
     @staticmethod
     def _mapping(reach, live, copy, held):
@@ -97,30 +124,42 @@ class Watches:
         return _Mapping(live, copy, keys, bool(varying))
 
     def changed(self):
-        """The first thing that is not as it was found, in words; None if all is."""
+        """The first thing that is not as it was found, as a Changed; None if all is."""
         if self._same() and not any(w.difference() for w in self._rest):
             return None
         return self.difference()
 
     def _same(self):
         """Whether these very objects stand where they stood."""
-        return (
-            list(map(len, self._live)) == self._sizes
-            and all(map(is_, chain.from_iterable(self._live), self._items))
-            and all(map(is_, chain.from_iterable(map(dict.values, self._maps)), self._values))
-            and all(map(is_, [cell.cell_contents for cell, _ in self.cells], self._contents))
-        )
+        try:
+            return (
+                list(map(len, self._live)) == self._sizes
+                and all(map(is_, chain.from_iterable(self._live), self._items))
+                and all(map(is_, chain.from_iterable(map(dict.values, self._maps)), self._values))
+                and all(map(is_, [cell.cell_contents for cell, _ in self.cells], self._contents))
+                and [len(space) for space, _, _ in self.classes] == self._counts
+                and not any(b.differs() for b in self.buffers)
+            )
+        except ValueError:  # the cell of a variable that has no value any more
+            return False
 
     def difference(self):
         """The same, entry by entry."""
         for cell, value in self.cells:
-            now = cell.cell_contents
+            now = contents(cell)
             if now is not value and not is_equal(now, value):
-                return f"a variable of the function is now {_short(now)}, it was {_short(value)}"
+                return Changed(self.root, cell, None, now, value)
+        for space, kind, names in self.classes:
+            for name in space.keys() - names:
+                if self.names is None or name in self.names or name in _LOOKED_UP:
+                    return Changed(self.root, Attribute(kind, name), None, space[name], MISSING)
         for watched in (*self.mappings, *self.sequences):
             why = watched.difference()
             if why is not None:
-                return why
+                return Changed(self.root, watched.live, *why)
+        for buffer in self.buffers:
+            if buffer.differs():
+                return Changed(self.root, buffer.thing, None, buffer.thing, "of other numbers")
         self._note()  # what is equal, or what nobody reads, is another object from now on
         return None
 
@@ -132,6 +171,5 @@ class Watches:
         return {name for name in found if isinstance(name, str)}
 
 
-def _short(value):
-    text = "gone" if value is MISSING else " ".join(repr(value).split())
-    return text if len(text) <= 40 else text[:37] + "..."
+# Methods that Python looks up without a word in any code.
+_LOOKED_UP = frozenset(dir(int) + dir(list) + dir(float)) | {"__call__", "__getattr__", "__bool__"}

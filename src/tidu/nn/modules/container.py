@@ -273,26 +273,27 @@ class ModuleDict(Module):
 
     def update(self, modules):
         """Add the modules of a mapping or of (name, module) pairs."""
-        if not isinstance(modules, Iterable):
-            raise TypeError(
-                "ModuleDict.update should be called with an iterable of key/value pairs, but got "
-                + type(modules).__name__
-            )
-        if isinstance(modules, (Mapping, ModuleDict)):
-            for key in modules.keys():
-                self[key] = modules[key]
-            return
-        for i, pair in enumerate(modules):
-            if not isinstance(pair, Iterable):
-                raise TypeError(
-                    f"ModuleDict update sequence element #{i} should be Iterable; "
-                    f"is{type(pair).__name__}"
-                )
-            if len(pair) != 2:
-                raise ValueError(
-                    f"ModuleDict update sequence element #{i} has length {len(pair)}; 2 is required"
-                )
-            self[pair[0]] = pair[1]
+        for key, module in _pairs(ModuleDict, "ModuleDict", modules):
+            self[key] = module
+
+
+def _pairs(own, said, given):
+    """The pairs that `update` of a class is given, checked one by one."""
+    if not isinstance(given, Iterable):
+        raise TypeError(
+            f"{said}.update should be called with an iterable of key/value pairs, but got "
+            + type(given).__name__
+        )
+    if isinstance(given, (Mapping, own)):
+        yield from list(given.items())
+        return
+    for i, pair in enumerate(given):
+        element = f"{own.__name__} update sequence element #{i}"
+        if not isinstance(pair, Iterable):
+            raise TypeError(f"{element} should be Iterable; is{type(pair).__name__}")
+        if len(pair) != 2:
+            raise ValueError(f"{element} has length {len(pair)}; 2 is required")
+        yield pair[0], pair[1]
 
 
 # --- parameters ---------------------------------------------------------------------------------
@@ -466,25 +467,8 @@ class ParameterDict(Module):
 
     def update(self, parameters):
         """Add the values of a mapping or of (name, value) pairs."""
-        if not isinstance(parameters, Iterable):
-            raise TypeError(
-                "ParametersDict.update should be called with an iterable of key/value pairs, but "
-                "got " + type(parameters).__name__
-            )
-        if isinstance(parameters, (Mapping, ParameterDict)):
-            parameters = list(parameters.items())
-        for i, pair in enumerate(parameters):
-            if not isinstance(pair, Iterable):
-                raise TypeError(
-                    f"ParameterDict update sequence element #{i} should be Iterable; "
-                    f"is{type(pair).__name__}"
-                )
-            if len(pair) != 2:
-                raise ValueError(
-                    f"ParameterDict update sequence element #{i} has length {len(pair)}; "
-                    "2 is required"
-                )
-            self[pair[0]] = pair[1]
+        for key, value in _pairs(ParameterDict, "ParametersDict", parameters):
+            self[key] = value
 
     def extra_repr(self):
         return "\n".join(

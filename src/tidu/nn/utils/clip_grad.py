@@ -2,11 +2,13 @@
 
 import math
 import warnings
+from functools import partial
 
 from ... import ops
 from ...autograd import no_grad
 from ...base.errors import hinted
 from ...frontend.tensor import Tensor
+from ...transforms.trace import Traced
 
 __all__ = [
     "clip_grad_norm", "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_",
@@ -36,16 +38,32 @@ def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=Non
     with no_grad():
         norms = [ops.vector_norm(tensor, norm_type) for tensor in tensors]
         total = norms[0] if len(norms) == 1 else ops.vector_norm(ops.stack(norms), norm_type)
-    if error_if_nonfinite and not math.isfinite(total.item()):
-        raise RuntimeError(
-            hinted(
-                f"The total norm of order {norm_type} for gradients from `parameters` is "
-                "non-finite, so it cannot be clipped. To disable this error and scale the "
-                "gradients by the non-finite norm anyway, set `error_if_nonfinite=False`",
-                "look for the first loss that is inf or nan.",
-            )
-        )
+    if error_if_nonfinite:
+        _require_finite(total, norm_type)
     return total
+
+
+def _require_finite(total, norm_type):
+    value, error = total._value, partial(_non_finite, norm_type)
+    if value.__class__ is Traced:
+        value.level.demand(value.variable, _is_finite, error)
+    elif not math.isfinite(total.item()):
+        raise error()
+
+
+def _is_finite(array):
+    return math.isfinite(array.item())
+
+
+def _non_finite(norm_type):
+    return RuntimeError(
+        hinted(
+            f"The total norm of order {norm_type} for gradients from `parameters` is "
+            "non-finite, so it cannot be clipped. To disable this error and scale the "
+            "gradients by the non-finite norm anyway, set `error_if_nonfinite=False`",
+            "look for the first loss that is inf or nan.",
+        )
+    )
 
 
 def clip_grads_with_norm_(parameters, max_norm, total_norm, foreach=None):

@@ -5,7 +5,7 @@ import warnings
 from ... import ops
 from ..parameter import Parameter
 
-__all__ = ["WeightNorm", "length_except", "remove_weight_norm", "weight_norm"]
+__all__ = ["WeightNorm", "length_except", "remove_hook", "remove_weight_norm", "weight_norm"]
 
 
 def length_except(v, dim):
@@ -81,9 +81,14 @@ def weight_norm(module, name="weight", dim=0):
 
 def remove_weight_norm(module, name="weight"):
     """Make one parameter of the two parts. ValueError where there are none."""
+    return remove_hook(module, WeightNorm, name, "weight_norm")
+
+
+def remove_hook(module, kind, name, word):
+    """Take the hook off that computes a parameter of this name before each call."""
     for key, hook in list(module._forward_pre_hooks.items()):
-        if isinstance(hook, WeightNorm) and hook.name == name:
+        if isinstance(hook, kind) and hook.name == name:
             hook.remove(module)
             del module._forward_pre_hooks[key]
             return module
-    raise ValueError(f"weight_norm of '{name}' not found in {module}")
+    raise ValueError(f"{word} of '{name}' not found in {module}")
