@@ -7,6 +7,7 @@ import pytest
 
 from tidu.compiler.loops import convolution as compiled
 from tidu.compiler.loops import pooling as compiled_pools
+from tidu.compiler.loops.convolution_epilogues import Results
 from tidu.core.native import NATIVE
 from tidu.primitives import convolution_kernels as kernels
 from tidu.primitives import pooling as pools
@@ -93,6 +94,33 @@ def test_bands_and_many_channels(dtype, limit, monkeypatch):
         g = random.standard_normal((2, 40, *out)).astype(dtype)
         compare(x, w, g, None, stride, padding, (1, 1), 1, dtype)
     compiled._PLANS.clear()
+
+
+@pytest.mark.parametrize("kernel, stride, dilation", [
+    ((4, 4), (2, 2), (1, 1)), ((2, 3), (3, 2), (1, 1)), ((3, 4), (2, 2), (2, 1)),
+    ((1, 5), (2, 3), (1, 2)), ((3,), (2,), (1,)), ((2, 3, 4), (2, 1, 2), (1, 2, 1)),
+])  # fmt: skip
+@pytest.mark.parametrize("groups, last", [(1, False), (1, True), (2, False)])
+def test_transposed_with_a_bias(kernel, stride, dilation, groups, last):
+    """Where elements of the output meet none of the kernel, there is the bias; memory that was
+    there before is seen nowhere, whichever strides the weight has."""
+    random, dims = np.random.default_rng(0), len(kernel)
+    g = random.standard_normal((2, 3 * groups, *(5, 6, 4)[:dims]))
+    w = random.standard_normal((3 * groups, 17, *kernel))
+    bias, padding = random.standard_normal(17 * groups), (1,) * dims
+    size = tuple(
+        [
+            (n - 1) * s - 2 + d * (k - 1) + s
+            for n, s, d, k in zip(g.shape[2:], stride, dilation, kernel, strict=True)
+        ]
+    )
+    wanted = kernels.input_gradient(g, w, None, stride, padding, dilation, groups, size)
+    wanted = wanted + bias.reshape(-1, *(1,) * dims)
+    if last:
+        w = np.moveaxis(np.ascontiguousarray(np.moveaxis(w, 1, -1)), -1, 1)
+    results = Results(np.full(wanted.shape, np.nan))
+    compiled.input_gradient(g, w, bias, stride, padding, dilation, groups, size, results)
+    np.testing.assert_allclose(results.y, wanted, rtol=1e-12, atol=1e-12)
 
 
 def test_layouts():

@@ -226,10 +226,12 @@ class Workspace:
             arrays[0][...] = part
 
     def _blocks(self, formula, numbers, arrays, start, end, thread):
-        dtype = arrays[0].dtype
+        dtype, size = arrays[0].dtype, 0
         for low in range(start, end, BLOCK):
             high = min(low + BLOCK, end)
-            kernel = self.kernel((high - low,), dtype, thread)
+            if high - low != size:  # one that is not kept serves all blocks
+                size = high - low
+                kernel = self.kernel((size,), dtype, thread)
             formula(kernel, numbers, *[array[low:high] for array in arrays])
 
     def _shared(self, formula, numbers, arrays):

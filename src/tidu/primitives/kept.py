@@ -7,6 +7,7 @@ own. A key says all that decides a rule besides this library's files. Read `rule
 
 import marshal
 import sys
+from functools import cache
 from importlib import import_module
 from types import FunctionType
 
@@ -94,8 +95,23 @@ def _place(prim, name, thing):
         return (thing.name,)
     if name == "fast" and thing is prim.fast:
         return ()
-    for module in sorted(sys.modules):
-        if module.startswith(_HOMES) and module.rpartition(".")[2] not in _LATE:
+    written = getattr(thing, "eval", thing)
+    home, own = getattr(written, "__module__", None), getattr(thing, "name", None)
+    own = own or getattr(thing, "__name__", None)
+    if home is not None and _stands(thing, home, own):
+        return home, own
+    return _searched(thing)
+
+
+def _stands(thing, module, name):
+    near = module.startswith(_HOMES) or module == "math"
+    return near and vars(sys.modules.get(module, sys)).get(name) is thing
+
+
+@cache
+def _searched(thing):
+    for module in sorted(name for name in sys.modules if name.startswith(_HOMES)):
+        if module.rpartition(".")[2] not in _LATE:
             for attribute, value in vars(sys.modules[module]).items():
                 if value is thing:
                     return module, attribute

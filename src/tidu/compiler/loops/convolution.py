@@ -14,7 +14,7 @@ from ..machine.code import kind_of
 from ..machine.pool import ensure
 from . import convolution_products as products
 from . import winograd
-from .convolution_code import correlate, weigh
+from .convolution_code import correlate, panels, weigh
 from .convolution_epilogues import Results
 from .convolution_plan import Plan, forward_axis, transposed_axes
 from .convolution_sizes import (
@@ -39,6 +39,7 @@ _INPUT, _FLAT, _SHORT = 1 << 17, 1 << 12, 1 << 10  # elements of a band: input, 
 _OUTPUT = 1 << 17  # elements of a band in all channels
 _PLANS = {}
 _MANY = 512  # plans kept
+_COPIED = 128  # multiplications in whose time a number of the table of rows is gone by
 _PHASES = 64  # a transposed convolution is one loop for each
 
 
@@ -82,7 +83,7 @@ class _Job:
         second_stride = up(plan.widest, width)
         second = up(fan_in * plan.plane + plan.tail + width, LINE)
         bands = len(plan.bands) // 7
-        parts = max(1, min(self.blocks, 4 * THREADS.count // max(1, x[0][0] * groups * bands)))
+        parts = max(1, min(self.blocks, self._most() // max(1, x[0][0] * groups * bands)))
         each = ceil(self.blocks / parts)
         parts = ceil(self.blocks / each)
         self.units = x[0][0] * groups * bands * parts
@@ -93,16 +94,27 @@ class _Job:
             plan.y_step,
         )  # fmt: skip
 
+    def _most(self):
+        """Units that are worth it: each that shares an image copies all of its rows."""
+        rows = len(self.plan.rows_in) * len(self.offsets) // len(self.plan.offsets)
+        sums = self.blocks * self.rows * len(self.offsets) * self.plan.widest
+        return THREADS.count if rows * _COPIED * 4 * THREADS.count > sums else 4 * THREADS.count
+
+    def _packed(self, w):
+        """[group][block][input channel][element of the kernel][row of a block]."""
+        groups, fan_out, fan_in, *sizes = w.shape
+        out = np.empty((groups, self.blocks, fan_in, *sizes, self.rows), w.dtype)
+        steps, more = strides_of(w), 3 - len(sizes)
+        ensure()
+        kernel_of(panels, w.dtype, self.rows)(
+            out, w, self.blocks, fan_in, fan_out, *(1,) * more, *sizes, *steps[:3], *(0,) * more,
+            *steps[3:], groups * self.blocks,
+        )  # fmt: skip
+        return out
+
     def run(self, x, w, bias, y, epilogue):
         """`w` is (groups, output channels, input channels, *elements of the kernel)."""
-        groups, count, inner = w.shape[0], w.shape[1], w.shape[2:]
-        packed = np.zeros((groups, self.blocks, *inner, self.rows), w.dtype)
-        full = count // self.rows
-        whole = w[:, : full * self.rows].reshape(groups, full, self.rows, *inner)
-        packed[:, :full] = np.moveaxis(whole, 2, -1)
-        if full < self.blocks:
-            rest = np.moveaxis(w[:, full * self.rows :], 1, -1)
-            packed[:, full, ..., : count - full * self.rows] = rest
+        packed = self._packed(w)
         threads, plan = THREADS.count, self.plan
         room = scratch(threads * self.slot, w.dtype)
         flags = np.zeros(threads * 8, np.int64)
@@ -221,23 +233,27 @@ def _input_gradient(g, w, bias, stride, padding, dilation, groups, results):
             for a in zip(g.shape[2:], w.shape[2:], stride, padding, dilation, size, strict=True)
         ]
         return [
-            ([places for places, _ in phases],
+            (tuple([_sliced(places) for places, _ in phases]),
              _Job([axis for _, axis in phases], (g.shape, strides_of(g)), shape,
                   _dense_strides(shape), g.dtype, groups, w.shape[0] // groups, bias is not None))
             for phases in product(*along)
         ]  # fmt: skip
 
     jobs, strided = _kept(key, make), any(s > 1 for s in stride)
-    if strided:  # some elements may meet no element of the kernel
+    if len(jobs) < prod(stride):  # some elements may meet no element of the kernel
         y[...] = 0 if bias is None else bias.reshape(-1, *(1,) * len(size))
     turned = w.reshape(groups, w.shape[0] // groups, *w.shape[1:]).swapaxes(1, 2)
     for places, job in jobs:
-        part = turned
-        if any(len(p) < k for p, k in zip(places, w.shape[2:], strict=True)):
-            part = turned[(slice(None),) * 3 + np.ix_(*places)]
-        job.run(g, part, bias, y, (0, 0) if strided else results.epilogue)
+        job.run(
+            g, turned[(slice(None),) * 3 + places], bias, y, (0, 0) if strided else results.epilogue
+        )
     if strided:  # each job has written some elements of each row
         results.finish()
+
+
+def _sliced(places):
+    """Places at equal distances, as a slice."""
+    return slice(places[0], places[-1] + 1, (places[1:] or [places[0] + 1])[0] - places[0])
 
 
 def _dense_strides(shape):

@@ -14,7 +14,7 @@ from .pointwise import over
 from .reductions import loop
 from .turns import shuffle
 
-__all__ = ["Body", "correlate", "lesser", "multiply_add", "weigh"]
+__all__ = ["Body", "correlate", "lesser", "multiply_add", "panels", "weigh"]
 
 ALWAYS = 1 << 15  # work of one unit: any number of them is worth the threads
 
@@ -243,6 +243,49 @@ def correlate(kind, rows, vectors, biased):
         b.epilogue_of(image, channel, b.number(1), start, b.number(1), b.zero, end - start)
 
     return b.build(unit)
+
+
+def panels(kind, rows):
+    """``kernel(out, w, *numbers)``: w of any strides as [group][block][input channel][element of
+    the kernel][row], blocks of `rows` output channels, zeros behind the last."""
+    numbers = ("blocks", "fan_in", "fan_out", "size0", "size1", "size2", "w_group", "w_out", "w_in",
+               "step0", "step1", "step2")  # fmt: skip
+    b = Body(kind, ("out", "w"), numbers)
+    m, nothing = b.m, b.m.constant(kind, 0, 1)
+
+    def elements(target, source, write):
+        """`write` for the rows of each input channel and element of the kernel."""
+
+        def one(c, i, j, k):
+            place = ((c * b.size0 + i) * b.size1 + j) * b.size2 + k
+            there = c * b.w_in + i * b.step0 + j * b.step1 + k * b.step2
+            write(b.place(target, place * rows), b.place(source, there))
+
+        every = lambda count, at: loop(m, b.zero, count, at)
+        every(b.fan_in, lambda c: every(b.size0, lambda i: every(
+            b.size1, lambda j: every(b.size2, lambda k: one(c, i, j, k)))))  # fmt: skip
+
+    def whole(target, source):
+        for r in range(rows):
+            m.store(b.scalar(source, b.w_out * r), b.place(target, b.number(r)))
+
+    def unit(u):
+        group, block = b.parts(u, b.blocks)
+        count = b.fan_out - block * rows
+        source = b.place(b.w, group * b.w_group + block * rows * b.w_out)
+        target = b.place(b.out, u * b.fan_in * b.size0 * b.size1 * b.size2 * rows)
+
+        def rest(target, source):
+            loop(m, b.zero, count, lambda r: m.store(
+                b.scalar(source, b.w_out * r), b.place(target, r)))  # fmt: skip
+            loop(m, count, b.number(rows), lambda r: m.store(nothing, b.place(target, r)))
+
+        b.either(count >= rows, lambda: elements(target, source, whole),
+                 lambda: elements(target, source, rest))  # fmt: skip
+
+    loop(m, Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop"), unit)
+    m.line("ret void")
+    return b.built()
 
 
 def _band(b, band):
