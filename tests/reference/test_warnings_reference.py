@@ -135,3 +135,77 @@ def test_hooks_without_gradients_leave_the_tensors_alone():
         x = library.ones(2, requires_grad=True)
         with library.no_grad():
             assert module(x) is x
+
+
+def grown(torch):
+    x = torch.ones(2, requires_grad=True)
+    (x * x).sum().backward(create_graph=True)
+
+
+ONCE = {
+    "create_graph": grown,
+    "meshgrid": lambda torch: torch.meshgrid(torch.ones(2), torch.ones(2)),
+    "meshgrid with indexing": lambda torch: torch.meshgrid(torch.ones(2), indexing="xy"),
+    "T of a stack": lambda torch: torch.ones(2, 2, 2).T,
+    "T of a number": lambda torch: torch.tensor(1.0).T,
+    "T of a matrix": lambda torch: torch.ones(2, 3).T,
+    "cross": lambda torch: torch.cross(torch.ones(3), torch.ones(3)),
+    "cross along": lambda torch: torch.cross(torch.ones(3), torch.ones(3), dim=0),
+    "linalg.cross": lambda torch: torch.linalg.cross(torch.ones(3), torch.ones(3)),
+    "stft": lambda torch: torch.stft(torch.ones(9), 4, return_complex=True),
+    "istft": lambda torch: torch.istft(torch.ones(3, 9) + 0j, 4),
+    "stft with a window": lambda torch: torch.stft(
+        torch.ones(9), 4, window=torch.ones(4), return_complex=True
+    ),
+    "qr": lambda torch: torch.qr(torch.eye(2)),
+    "cholesky": lambda torch: torch.cholesky(torch.eye(2)),
+    "linalg.cholesky": lambda torch: torch.linalg.cholesky(torch.eye(2)),
+    "chain_matmul": lambda torch: torch.chain_matmul(torch.eye(2), torch.eye(2)),
+    "range": lambda torch: torch.range(0, 2),
+    "grid_sample": lambda torch: torch.nn.functional.grid_sample(
+        torch.ones(1, 1, 2, 2), torch.zeros(1, 2, 2, 2)
+    ),
+    "affine_grid": lambda torch: torch.nn.functional.affine_grid(
+        torch.ones(1, 2, 3), (1, 1, 2, 2), align_corners=True
+    ),
+    "amp": lambda torch: torch.cuda.amp.GradScaler(enabled=False),
+    "amp on the CPU": lambda torch: torch.cpu.amp.autocast(),
+    "no parameters": lambda torch: torch.nn.utils.clip_grad_norm_([], 1.0),
+    "no parameters, generated": lambda torch: torch.nn.utils.clip_grad_norm_(iter_of(), 1.0),
+    "clip_grad_norm": lambda torch: torch.nn.utils.clip_grad_norm(torch.ones(2), 1.0),
+}
+
+
+def iter_of():
+    yield from ()
+
+
+@pytest.mark.parametrize("name", ONCE)
+def test_said(name):
+    results = []
+    for library in (torch, tidu):
+        library.set_warn_always(True)
+        always, files = heard(library, ONCE[name])
+        library.set_warn_always(False)
+        heard(library, ONCE[name])
+        results.append((always, heard(library, ONCE[name])[0]))
+    assert results[0] == results[1]
+    assert set(files) <= {__file__}
+
+
+REFUSED = {
+    "roll": lambda torch: torch.roll(torch.ones(3), (1, 2)),
+    "histc": lambda torch: torch.histc(torch.ones(3), min=2, max=1),
+    "block_diag": lambda torch: torch.block_diag(3),
+    "set_": lambda torch: torch.ones(2).set_(3),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name):
+    errors = []
+    for library in (torch, tidu):
+        with pytest.raises((RuntimeError, TypeError)) as error:
+            REFUSED[name](library)
+        errors.append((type(error.value), first_sentence(str(error.value))))
+    assert errors[0] == errors[1]

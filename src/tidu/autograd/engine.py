@@ -9,6 +9,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..base.errors import hinted
+from ..base.frames import warn_once
 from ..base.size import Size
 from ..core.blocks import copy
 from ..core.handle import (
@@ -64,6 +65,8 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
     for tensor in tensors:
         refuse_inside(tensor, _BACKWARD_INSIDE)
+    if create_graph:
+        warn_once(_CYCLE)
     seeds = _seeds(tensors, _seed_list(tensors, grad_tensors), create_graph)
     _run(seeds, _tape_of(tensors[0])[1], retain_graph, create_graph, inputs)
 
@@ -77,6 +80,12 @@ def refuse_inside(tensor, message):
             raise RuntimeError(message)
 
 
+_CYCLE = (
+    "Using backward() with create_graph=True will create a reference cycle between the parameter "
+    "and its gradient which can cause a memory leak. We recommend using autograd.grad when "
+    "creating the graph to avoid this. If you have to use this function, make sure to reset the "
+    ".grad fields of your parameters to None after use to break the cycle and avoid the leak."
+)
 _BACKWARD_INSIDE = (
     "backward() called inside a functorch transform. This is not supported, please use "
     "functorch.grad or functorch.vjp instead or call backward() outside of functorch transforms."

@@ -13,7 +13,7 @@ from ..core.handle import TensorBase, Unresolved, concrete, edge_of, element_typ
 from ..core.modes import grad_enabled
 from ..core.node import placeless
 from ..core.versions import clock, owner, stamp
-from ..ops.convert import scalar_name
+from ..ops.convert import invalid_combination, scalar_name
 from ..primitives.structural import in_order
 from ..transforms.write_checks import check_writable
 
@@ -218,6 +218,8 @@ def set_(self, source=None, storage_offset=0, size=None, stride=None):
     elif isinstance(source, TensorBase):
         _same_kind(element_type(source), kind)
         memory = source._array() if size is None else storage(source)._array
+    elif not isinstance(source, (TypedStorage, UntypedStorage)):
+        raise invalid_combination("set_", source)
     else:
         memory = source._array
         if not isinstance(source, UntypedStorage):

@@ -28,6 +28,7 @@ from ..base.dtypes import (
     int64,
     uint8,
 )  # fmt: skip
+from ..base.frames import warn_once
 from ..base.lazy import standing
 from ..base.size import Size, make_size, normalize_axis, sizes_from
 from ..core.handle import Unresolved, concrete, element_type, lying, shape_of
@@ -68,6 +69,20 @@ def _steps(value):
         steps.append(reach if n == 1 and step == 0 else step // value.itemsize)
         reach = steps[-1] * n
     return tuple(reversed(steps))
+
+
+def _warn_of_reversal(rank):
+    if rank:
+        warn_once(
+            "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is "
+            "deprecated and it will throw an error in a future release. Consider `x.mT` to "
+            "transpose batches of matrices or `x.permute(*torch.arange(x.ndim - 1, -1, -1))` to "
+            "reverse the dimensions of a tensor."
+        )
+    else:
+        warn_once(
+            "Tensor.T is deprecated on 0-D tensors. This function is the identity in these cases."
+        )
 
 
 class TensorMethods:
@@ -273,6 +288,8 @@ class TensorMethods:
     @property
     def T(self):
         """The axes in reverse order."""
+        if self.ndim != 2:
+            _warn_of_reversal(self.ndim)
         return ops.permute(self, tuple(range(self.ndim))[::-1])
 
     @property

@@ -1,6 +1,7 @@
 """torch.zeros, full, arange, linspace, eye ...: tensors from sizes and ranges."""
 
 import math
+import warnings
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from ..base.devices import device as Device
 from ..base.devices import require_cpu
 from ..base.dtypes import DEFAULT, complex32, int64
 from ..base.errors import hinted
+from ..base.frames import user_depth
 from ..base.lazy import lazy_module
 from ..base.size import LIMIT, checked_size, sizes_from
 from ..core import blocks
@@ -245,6 +247,11 @@ def _counted(start, step, count, to):
 
 def range_(start, end, step=1, *, dtype=None, **options):
     """Like arange, but with `end` included."""
+    warnings.warn(
+        "torch.range is deprecated and will be removed in a future release because its behavior "
+        "is inconsistent with Python's range builtin. Instead, use torch.arange, which produces "
+        "values in [start, end).", UserWarning, stacklevel=user_depth(),
+    )  # fmt: skip
     count = math.floor((end - start) / step) + 1
     to = types_of(dtype, DEFAULT.numpy)
     wants = options.get("requires_grad", False)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..base.dtypes import int32
 from ..base.errors import hinted
+from ..base.frames import warn_once
 from ..base.tree import struct_sequence
 from ..core.handle import concrete, element_type, shape_of, wrap
 from ..core.retries import worded
@@ -365,6 +366,11 @@ def solve_ex(A, B, *, left=True, check_errors=False, out=None):
 @one_node("TriangularSolveBackward0")
 def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False, *, out=None):
     """torch.triangular_solve: (solution, A) of A X = b for a triangular A."""
+    warn_once(
+        "torch.triangular_solve is deprecated in favor of torch.linalg.solve_triangular and will "
+        "be removed in a future PyTorch release.\nIts arguments are the other way round:\nX = "
+        "torch.linalg.solve_triangular(A, B, upper=upper)"
+    )
     matrix, high = A, upper
     if transpose:
         matrix, high = matrices.swap_last(A), not upper

@@ -16,6 +16,7 @@ from ..base.dtypes import (
     to_numpy_dtype,
 )
 from ..base.errors import hinted
+from ..base.frames import warn_once
 from ..base.lazy import lazy_module
 from ..core.handle import LEAF, TensorBase, concrete, element_type, wrap
 from ..core.modes import LOCAL
@@ -278,12 +279,12 @@ def from_numpy(ndarray):
             )
         )
     if not ndarray.flags.writeable:
-        warnings.warn(
+        warn_once(
             "The given NumPy array is not writable, and PyTorch does not support non-writable "
             "tensors. This means writing to this tensor will result in undefined behavior. You may "
             "want to copy the array to protect its data or make it writable before converting it "
-            "to a tensor.", UserWarning, stacklevel=2,
-        )  # fmt: skip
+            "to a tensor."
+        )
     return from_array(ndarray.view() if type(ndarray) is np.ndarray else np.asarray(ndarray))
 
 

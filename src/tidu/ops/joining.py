@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from ..base.errors import hinted, require_memory
+from ..base.frames import warn_once
 from ..base.size import checked_size, normalize_axis
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
@@ -368,6 +369,11 @@ def meshgrid(*tensors, indexing=None):
             "torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: "
             + " ".join([f" {shape_of(x)[0] if ndim_of(x) else 1}" for x in tensors])
         )
+    if indexing is None:
+        warn_once(
+            "torch.meshgrid: in an upcoming release, it will be required to pass the indexing "
+            'argument. Write indexing="ij" for what is done now.'
+        )
     if indexing not in (None, "ij", "xy"):
         raise RuntimeError(
             'torch.meshgrid: indexing must be one of "xy" or "ij", but received: ' + str(indexing)
@@ -413,6 +419,7 @@ def combinations(input, r=2, with_replacement=False):
 @composite("BlockDiagBackward0")
 def block_diag(*tensors):
     """The matrices along the diagonal of one large matrix of zeros."""
+    require_tensors(tensors)
     for k, x in enumerate(tensors):
         if ndim_of(x) > 2:
             raise RuntimeError(

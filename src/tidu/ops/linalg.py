@@ -4,6 +4,7 @@ import numpy as np
 
 from ..base.dtypes import FLOAT8, float32
 from ..base.errors import hinted
+from ..base.frames import warn_once
 from ..base.lazy import lazy_module
 from ..base.size import checked_size, mismatch, normalize_axis
 from ..core import fast
@@ -453,6 +454,11 @@ def matrix_power(input, n, *, out=None):
 @worded
 def chain_matmul(*matrices):
     """The product of several matrices, from the left."""
+    warn_once(
+        "torch.chain_matmul is deprecated and will be removed in a future PyTorch release. Use "
+        "torch.linalg.multi_dot instead, which accepts a list of two or more tensors rather than "
+        "multiple parameters."
+    )
     result = require_tensor("chain_matmul", matrices[0])
     for m in matrices[1:]:
         result = mm(result, m)
@@ -476,6 +482,11 @@ def kron(input, other, *, out=None):
 def cross(input, other, dim=None, *, out=None):
     """The vector product of vectors of length 3 along `dim`."""
     if dim is None:
+        warn_once(
+            "Using torch.cross without specifying the dim arg is deprecated.\nPlease either pass "
+            "the dim explicitly or simply use torch.linalg.cross.\nThe default value of dim will "
+            "change to agree with that of linalg.cross in a future release."
+        )
         dim = next((k for k, n in enumerate(shape_of(input)) if n == 3), None)
         if dim is None:
             raise RuntimeError("no dimension of size 3 in input")

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..base.dtypes import int64, uint8
 from ..base.errors import require_memory
+from ..base.frames import user_depth
 from ..core.handle import element_type, shape_of
 from ..core.retries import asked
 from ..primitives import arithmetic as p
@@ -203,7 +204,7 @@ def _warn_alignment(align_corners):
             "Default grid_sample and affine_grid behavior has changed to align_corners=False since "
             "1.3.0. Please specify align_corners=True if the old behavior is desired. See the "
             "documentation of grid_sample for details.",
-            UserWarning, stacklevel=3,
+            UserWarning, stacklevel=user_depth(),
         )  # fmt: skip
 
 

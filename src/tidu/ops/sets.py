@@ -102,6 +102,8 @@ def histc(input, bins=100, min=0, max=0, *, out=None):
     low, high = (x.min(), x.max()) if min == max and x.size else (min, max)
     if not (math.isfinite(low) and math.isfinite(high)):
         raise RuntimeError(f"torch.histc: range of [{low}, {high}] is not finite")
+    if low > high:
+        raise RuntimeError("torch.histc: max must be larger than min")
     if low == high:
         low, high = low - 1, high + 1
     counts = wrap(np.histogram(x, bins, (low, high))[0].astype(x.dtype))

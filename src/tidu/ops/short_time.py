@@ -3,6 +3,7 @@
 import math
 
 from ..base.errors import hinted
+from ..base.frames import warn_once
 from ..core.handle import concrete, shape_of
 from ..primitives.base import reshape
 from . import fourier
@@ -37,6 +38,18 @@ def _piece(name, n_fft, hop_length, win_length, window, like):
     return hop, window
 
 
+_NO_WINDOW = "A window was not provided. A rectangular window will be applied,"
+_FOR_STFT = (
+    "which is known to cause spectral leakage. Other windows such as torch.hann_window or "
+    "torch.hamming_window are recommended to reduce spectral leakage."
+)
+_FOR_ISTFT = "Please provide the same window used by stft to make the inversion lossless."
+_OF_ONES = (
+    "To suppress this warning and use a rectangular window, explicitly set "
+    "`window=torch.ones(n_fft, device=<device>)`."
+)
+
+
 @strict
 def stft(input, n_fft, hop_length=None, win_length=None, window=None, center=True,
          pad_mode="reflect", normalized=False, onesided=None, return_complex=None,
@@ -57,6 +70,8 @@ def stft(input, n_fft, hop_length=None, win_length=None, window=None, center=Tru
                 "pass return_complex=True; torch.view_as_real gives the old form.",
             )
         )
+    if window is None:
+        warn_once(_NO_WINDOW + _FOR_STFT + _OF_ONES)
     if ndim_of(x) not in (1, 2):
         raise RuntimeError(f"stft: expected a 1D or 2D tensor, but got {ndim_of(x)}D")
     single = ndim_of(x) == 1
@@ -94,6 +109,8 @@ def istft(input, n_fft, hop_length=None, win_length=None, window=None, center=Tr
           normalized=False, onesided=None, length=None, return_complex=False):  # fmt: skip
     """The signal with this spectrum, by overlapping its windowed pieces: the inverse of stft."""
     x = require_tensor("istft", input)
+    if window is None:
+        warn_once(_NO_WINDOW[:-1] + "." + _FOR_ISTFT + _OF_ONES)
     if not type_of(x).is_complex:
         raise RuntimeError(
             "istft requires a complex-valued input tensor matching the output from stft with "

@@ -58,10 +58,10 @@ def roll(input, shifts, dims=None):
         require_width(shift)
     if not shifts:
         raise RuntimeError("`shifts` required")
-    if dims is None or dims == ():
+    if (dims is None or dims == ()) and len(shifts) == 1:
         flat = s.roll(reshape(input, (-1,)), shifts=shifts, axes=(0,))
         return named(reshape(flat, tuple(shape_of(input))), "RollBackward0")
-    dims = (dims,) if isinstance(dims, int) else tuple(dims)
+    dims = (dims,) if isinstance(dims, int) else tuple(dims or ())
     if len(dims) != len(shifts):
         raise RuntimeError(
             f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}"

@@ -3,6 +3,7 @@
 import math
 import warnings
 from functools import partial
+from types import GeneratorType
 
 from ... import ops
 from ...autograd import no_grad
@@ -86,8 +87,9 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
     >>> round(w.grad.norm().item(), 4)
     1.0
     """
+    generated = isinstance(parameters, GeneratorType)
     parameters = _list(parameters)
-    if not parameters:
+    if generated and not parameters:
         warnings.warn(
             "`parameters` is an empty generator, no gradient clipping will occur.", stacklevel=2
         )
@@ -99,8 +101,8 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
 def clip_grad_norm(*args, **kwargs):
     """The older name of `clip_grad_norm_`."""
     warnings.warn(
-        "torch.nn.utils.clip_grad_norm is now deprecated in favor of "
-        "torch.nn.utils.clip_grad_norm_.",
+        "`torch.nn.utils.clip_grad_norm` is now deprecated in favor of "
+        "`torch.nn.utils.clip_grad_norm_`.",
         FutureWarning,
         stacklevel=2,
     )
