@@ -1,8 +1,8 @@
 """Tensors with memory of their own that a trial run writes into, or gives a gradient.
 
 What the run has made itself goes when it is over, or is a result. What stays was there before, in a
-place that `reach.py` does not look into (a variable of a context, a module that is found by its name): later
-calls could not write there, so the run is given up, and such a tensor is again what it was.
+place that `reach.py` does not look into (a variable of a context): later calls could not write
+there, so the run is given up, and such a tensor is again what it was.
 """
 
 import weakref
