@@ -548,3 +548,46 @@ factor = 1.0
 
 def helper(y):
     return y * factor
+
+
+def test_arguments_are_told_by_their_names():
+    def f(x, batch, *more, scale=1.0):
+        return x * batch["mask"][0] * scale + sum(more)
+
+    compiled, mask = torch.compile(f), [torch.ones(3)]
+
+    def told_of(*args, **kwargs):
+        compiled(*args, **kwargs)
+        return compiled.explain().splitlines()[-1].partition("again: ")[2]
+
+    compiled(X, {"mask": mask})
+    assert told_of(X[:1], {"mask": mask}) == ("x: a tensor is float32[1, 3], it was float32[2, 3]")
+    assert told_of(X[:1], {"mask": [torch.ones(1)]}).startswith("batch['mask'][0]: a tensor is")
+    compiled(X, {"mask": mask}, 1, scale=2)
+    assert told_of(X, {"mask": mask}, 3, scale=2) == "argument 2: it is 3, it was 1"
+    assert told_of(X, {"mask": mask}, 3, scale=5) == "scale: it is 5, it was 2"
+    layer = torch.compile(torch.nn.Linear(3, 3))
+    layer(X), layer(X[:1])
+    assert "input: a tensor is float32[1, 3]" in layer.explain()
+
+
+def test_a_match_statement_that_asks_for_a_value():
+    def f(x):
+        match int(x.sum()):
+            case 15:
+                return x * 2
+            case n if n > 20:
+                return x * n
+            case _:
+                return x
+
+    def g(x):
+        match float(x.sum()):
+            case n:
+                return x * n
+
+    compiled, other = torch.compile(f), torch.compile(g)
+    with pytest.warns(UserWarning, match="match"):
+        for shift in (0, 1, -1, 0):
+            assert told(compiled(X + shift)) == told(f(X + shift))
+            assert told(other(X + shift)) == told(g(X + shift))

@@ -139,19 +139,42 @@ def _loosened(part):
     return ConstantPart(part.kind, ANY) if part.kind in (int, float) else part
 
 
-def difference(key, other):
-    """In what a call of the first kind differs from one of the other, in words."""
+def difference(key, other, names=()):
+    """In what a call of the first kind differs from one of the other, in words; `names`: of the
+    parameters of the function."""
     if key.spec != other.spec:
         return "its arguments are nested in another way, or are others"
     for i, (part, old) in enumerate(zip(key.parts, other.parts, strict=True)):
         if part != old:
-            return f"argument {i}: {_difference(part, old)}"
-    names = {"grad": "whether gradients are recorded", "inference": "inference mode",
+            return f"{_paths(key.spec, names)[i]}: {_difference(part, old)}"
+    modes = {"grad": "whether gradients are recorded", "inference": "inference mode",
              "default": "the default data type", "others": " or ".join(OTHERS)}  # fmt: skip
-    for field, name in names.items():
+    for field, name in modes.items():
         if getattr(key, field) != getattr(other, field):
             return f"{name} is not what it was"
     return None
+
+
+def _paths(spec, names):
+    """How a user writes each of the arguments: `x`, `batch['mask']`, `layers[0]`."""
+    given, named = spec[2]
+    words = [*names[: len(given[2])], *[f"argument {i}" for i in range(len(names), len(given[2]))]]
+    found = [
+        path for word, part in zip(words, given[2], strict=True) for path in _inner(part, word)
+    ]
+    for word, part in zip(named[1], named[2], strict=True):
+        found += _inner(part, word)
+    return found
+
+
+def _inner(spec, path):
+    kind, context, children = spec
+    if kind is None:
+        return [path]
+    keys = context if isinstance(context, tuple) and len(context) == len(children) else None
+    keys = keys if issubclass(kind, dict) and keys else range(len(children))
+    return [inner for key, child in zip(keys, children, strict=True)
+            for inner in _inner(child, f"{path}[{key!r}]")]  # fmt: skip
 
 
 def _difference(part, old):

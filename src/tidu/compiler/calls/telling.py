@@ -9,7 +9,7 @@ import warnings
 from ...base.errors import hinted
 from ...base.frames import user_depth
 from ...base.lazy import lazy_module
-from ..recording.breaks import Behind
+from ..recording.breaks import Behind, code_of
 from .keys import difference, loosened
 
 __all__ = ["Telling", "explained"]
@@ -32,6 +32,7 @@ class Telling:
     def __init__(self, function, whole=None):
         self.is_stretch = whole is not None
         self.name = whole.name if whole else name_of(function)
+        self.names = parameters_of(function)
         self.reasons = whole.reasons if whole else []
 
     def forget(self):
@@ -70,7 +71,7 @@ class Telling:
         if why is None:
             keys = [k for k, kept in made.items() if kept and k != key]
             near = [k for k in keys if loosened(k) == loosened(key)] or keys
-            why = difference(key, near[-1]) if near else None
+            why = difference(key, near[-1], self.names) if near else None
         if why is None:
             return
         text = f"{self.name} is compiled again: {why}"
@@ -108,3 +109,14 @@ def explained(optimized):
 
 def name_of(function):
     return getattr(function, "__qualname__", None) or type(function).__name__
+
+
+def parameters_of(function):
+    """The names of the parameters that may be given by their places, but for a method's first."""
+    if hasattr(function, "forward"):
+        function = function.forward
+    code = code_of(function)
+    if code is None:
+        return ()
+    bound = getattr(function, "__self__", None) is not None
+    return code.co_varnames[bound : code.co_argcount]

@@ -118,7 +118,8 @@ def _header(node):
     """The lines of a statement without those of the blocks in it."""
     blocks = [part for name in ("body", "orelse", "finalbody", "handlers", "cases")
               for part in getattr(node, name, ())]  # fmt: skip
-    last = min([b.lineno for b in blocks], default=node.end_lineno + 1) - 1
+    first = [getattr(b, "pattern", b).lineno for b in blocks]  # a case stands at its pattern
+    last = min(first, default=node.end_lineno + 1) - 1
     return set(range(node.lineno, max(last, node.lineno) + 1))
 
 
