@@ -9,7 +9,7 @@ with the first. Programs that hold little are left alone.
 
 from math import prod
 
-from ...primitives import contraction, structural
+from ...primitives import contraction, convolution, structural
 from ...program.ir import Equation, Graph, Variable
 from ..loops.elements import lowers
 from ..loops.layout import VIEWS
@@ -50,9 +50,13 @@ def _bytes(v):
 
 
 def seconds_of(e):
-    """What an equation takes, as far as it is known: products, and what is elements."""
+    """What an equation takes, as far as it is known: products, convolutions, what is elements."""
     if e.prim is contraction.matmul:
         return prod(e.outs[0].shape) * e.ins[0].shape[-1] * _MULTIPLICATION
+    if e.prim in convolution.FORM.maps.values():
+        roles = dict(zip(e.prim.takes, e.ins[:2], strict=True)) | {e.prim.gives: e.outs[0]}
+        terms = roles[convolution.WEIGHT].shape[1:]
+        return prod(roles[convolution.RESULT].shape) * prod(terms) * _MULTIPLICATION
     return 0.0 if e.prim in VIEWS else seconds(e)
 
 

@@ -27,6 +27,7 @@ from .components import parted
 from .costs import before_functions, plain
 from .layouts import ordered
 from .moves import moved
+from .reducing import readers_of, reducing
 from .reshapes import REDUCTIONS, kept
 from .sinking import held_back
 from .steps import (
@@ -66,6 +67,8 @@ class Plan:
         self.ready = {}  # variable -> `within` or `after` the step that computes it
         self.buffers = []  # (variable that owns it, elements, NumPy type)
         self.held_back = held_back(graph)
+        self.places = {e: k for k, e in enumerate([*graph.equations, None])}
+        self.readers = readers_of(graph)
         self.written, self.kept = _elements_of(graph, targets), kept(graph)
         self.before_functions, self.returned = before_functions(graph), _returned(graph)
 
@@ -272,10 +275,9 @@ def _reduction(made, e, x):
     k = step_of(made.ready[x]) if is_within(made.ready[x]) else None
     step = None if k is None else made.steps[k]
     if not isinstance(step, Fused) or x not in step.inside or step.reduced not in (None, axes):
-        made.steps.append(Fused(x.shape))
-        k = len(made.steps) - 1
+        k = reducing(made, e, x, step, axes)
         step = made.steps[k]
-        if x not in made.refs:
+        if x not in step.inside and x not in made.refs:
             _own(made, x)
     step.reduced = axes
     step.reductions.append((REDUCTIONS[e.prim], x, e.outs[0]))
