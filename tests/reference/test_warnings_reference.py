@@ -43,6 +43,7 @@ NUMBERS = {
     "bool": lambda torch: bool(tracked(torch)),
     "format": lambda torch: f"{tracked(torch):.2f}",
     "list": lambda torch: tracked(torch, 2).tolist(),
+    "no_grad": lambda torch: torch.no_grad()(float)(tracked(torch)),
     "detached": lambda torch: float(tracked(torch).detach()),
 }
 
