@@ -16,6 +16,8 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sorted((ROOT / "examples" / "programs").glob("*.py"))
 RECORDED = ROOT / "tests" / "data" / "programs"
+# Programs that PyTorch warns, and of what.
+WARNED = {"kronecker_curvature": "UserWarning: Full backward hook is firing"}
 NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 
 
@@ -31,7 +33,9 @@ def test_program_prints_what_pytorch_prints(script):
     if "sklearn" in script.read_text(encoding="utf-8"):
         pytest.importorskip("sklearn")
     done = run([sys.executable, "-m", "tidu", "run", str(script), "--small"])
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    warned = WARNED.get(script.stem)
+    assert warned in done.stderr if warned else not done.stderr
     wanted = (RECORDED / f"{script.stem}.txt").read_text(encoding="utf-8")
     assert NUMBER.sub("#", done.stdout) == NUMBER.sub("#", wanted)
     # Sums are added in another order on other processors, and training carries that on.

@@ -84,6 +84,18 @@ def test_loops_are_asked_from_where_they_gain(name, dtype, size, monkeypatch):
     np.testing.assert_allclose(at.numpy(), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize(("axis", "least"), [(1, 1 << 16), (0, 1 << 14)])
+def test_sums_of_rows_take_a_loop_later_than_sums_of_columns(axis, least, monkeypatch):
+    asked = []
+    monkeypatch.setattr(NATIVE, "usable", True)
+    monkeypatch.setattr(type(NATIVE), "sum_", lambda *of: asked.append(of), raising=False)
+    for rows, count in ((least // 128 - 1, 0), (least // 128, 1)):
+        x = torch.rand(rows, 128)
+        out = torch.sum(x, axis)
+        assert len(asked) == count
+        np.testing.assert_allclose(out.numpy(), x.numpy().astype(float).sum(axis), rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("dtype", "size", "exponent", "count"),
     [

@@ -150,3 +150,49 @@ def test_cosine_schedule():
         scheduler.step()
         found += scheduler.get_last_lr()
     np.testing.assert_allclose(found, [0.8535534, 0.5, 0.1464466, 0.0], atol=1e-7)
+
+
+def test_averages_of_whole_numbers():
+    """Means of whole numbers are cut off, as PyTorch's: a batch norm's count stays where it was."""
+    model = nn.BatchNorm1d(2)
+    functions = torch.optim.swa_utils.get_ema_multi_avg_fn(0.9), None
+    averages = [torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=f, use_buffers=True)
+                for f in functions]  # fmt: skip
+    for _ in range(4):
+        model(torch.ones(3, 2) * 2)
+        for averaged in averages:
+            averaged.update_parameters(model)
+    found = [averaged.module.num_batches_tracked.item() for averaged in averages]
+    assert found == [1, 1]
+    means = [averaged.module.running_mean.tolist() for averaged in averages]
+    np.testing.assert_allclose(means, [[0.29414001] * 2, [0.45244998] * 2], rtol=1e-5)
+
+
+def test_means_of_lists():
+    average = torch.optim.swa_utils.get_swa_multi_avg_fn()
+    values = [torch.tensor([1 + 2j])]
+    average(values, [torch.tensor([3j])], torch.tensor(2))
+    np.testing.assert_allclose(values[0].numpy(), [0.6666667 + 2.3333333j], rtol=1e-6)
+    with pytest.raises(RuntimeError, match="alpha must not be a floating point number"):
+        average([torch.tensor([5])], [torch.tensor([9])], 2)
+
+
+@pytest.mark.parametrize("betas", [(0, 0.9), (0.5, 0), (0, 0)])
+def test_betas_are_floats(betas):
+    with pytest.raises(ValueError, match="betas must be either both floats or both Tensors"):
+        torch.optim.Adam([nn.Parameter(torch.ones(1))], betas=betas)
+
+
+@pytest.mark.parametrize("computed", [False, True])
+def test_a_gradient_that_requires_one_is_added_to(computed):
+    """As in PyTorch: in its memory, and it is tracked as it was."""
+    w = torch.ones(2, 3, requires_grad=True)
+    grad = torch.ones(3, 2, requires_grad=True).t().detach().requires_grad_()
+    grad = grad * 1 if computed else grad
+    w.grad = grad
+    (w * 2).sum().backward()
+    assert w.grad is grad
+    assert grad.tolist() == [[3.0] * 3] * 2
+    assert grad.stride() == (1, 2)
+    assert grad.requires_grad
+    assert (grad.grad_fn is not None) == computed

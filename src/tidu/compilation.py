@@ -19,7 +19,8 @@ _MODES = ("default", "lite", "reduce-overhead", "max-autotune-no-cudagraphs", "m
 
 
 def compile(model=None, *, fullgraph=False, dynamic=None, backend=None, mode=None,
-            options=None, disable=False, **others):  # fmt: skip
+            options=None, name=None, disable=False, recompile_limit=None,
+            isolate_recompiles=False, shapes_spec=None):  # fmt: skip
     """`model`, a function or module, as one that runs compiled; a decorator when it is left out.
 
     The first call of each kind (shapes, types, constants, modes) records what the function does;

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import tidu
 from tidu.core.native import NATIVE
 from tidu.primitives import ranks
 
@@ -146,3 +147,11 @@ def _adversary(n):
         places[first - 1], places[a] = places[a], places[first - 1]
     values[places[first:]] = next_value + np.arange(n - first) // 2
     return values
+
+
+def test_topk_of_truths_refuses_the_rank_first():
+    truths = tidu.tensor([True, False])
+    with pytest.raises(RuntimeError, match="selected index k out of range"):
+        tidu.topk(truths, 3)
+    with pytest.raises(RuntimeError, match="topk does not support bool dtypes on CPU"):
+        tidu.topk(truths, 1)

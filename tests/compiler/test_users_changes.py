@@ -13,6 +13,7 @@ import tidu as torch
 from tidu import nn
 from tidu.compiler.calls.optimized import counts
 from tidu.nn import functional as F
+from tidu.nn.utils import parametrize
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -297,3 +298,46 @@ def test_modules_compiled_in_place_are_saved():
     same(expected, loaded(x))
     model.forward = lambda x: x  # the program's own stays
     assert torch.equal(copy.copy(model)(x), x)
+
+
+class _Counting(nn.Module):
+    """A parametrization that says how often it was computed."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("count", torch.zeros(()))
+
+    def forward(self, x):
+        self.count.add_(1)
+        return x * self.count
+
+
+def test_parametrizations_are_cached():
+    """Inside `parametrize.cached()` a parametrized weight is computed once, compiled or not."""
+
+    def results(wrap):
+        torch.manual_seed(0)
+        model = nn.Linear(2, 2)
+        parametrize.register_parametrization(model, "weight", _Counting(), unsafe=True)
+        (counting,), call = model.parametrizations.weight, wrap(model)
+        square = wrap(lambda x: model(x) * model(x))
+        for i in range(6):
+            x = torch.ones(1, 2) * i
+            yield call(x).detach(), counting.count.clone()
+            with parametrize.cached():
+                (call(x) + call(x) * square(x)).sum().backward()
+                yield square(x).detach(), counting.count.clone()
+            yield model.parametrizations.weight.original.grad.clone()
+
+    same(list(results(torch.compile)), list(results(lambda f: f)))
+
+
+def test_parametrizations_are_cached_at_the_first_call():
+    model = nn.Linear(2, 2)
+    parametrize.register_parametrization(model, "weight", _Counting(), unsafe=True)
+    call, x = torch.compile(lambda x: model(x) + model(x)), torch.ones(1, 2)
+    with parametrize.cached():
+        found = [call(x).detach() for _ in range(4)]
+        same(found, [(model(x) * 2).detach()] * 4)
+    (counting,) = model.parametrizations.weight
+    assert counting.count == 1

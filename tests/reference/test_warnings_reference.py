@@ -28,6 +28,11 @@ def tracked(torch, *shape):
     return torch.full(shape, 2.5, requires_grad=True)
 
 
+def silent(torch, tensor):
+    with torch.no_grad():
+        float(tensor)
+
+
 def refused(function, tensor):
     with pytest.raises(ValueError, match="only one element tensors"):
         function(tensor)
@@ -43,6 +48,7 @@ NUMBERS = {
     "bool": lambda torch: bool(tracked(torch)),
     "format": lambda torch: f"{tracked(torch):.2f}",
     "list": lambda torch: tracked(torch, 2).tolist(),
+    "no_grad": lambda torch: silent(torch, tracked(torch)),
     "detached": lambda torch: float(tracked(torch).detach()),
 }
 

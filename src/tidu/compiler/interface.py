@@ -38,6 +38,8 @@ def disable(fn=None, recursive=True, *, reason=None):
     """
     if fn is None:
         return lambda given: disable(given, recursive, reason=reason)
+    if not callable(fn):
+        raise AssertionError("fn must be callable")
 
     @wraps(fn)
     def plain(*args, **kwargs):
@@ -52,7 +54,9 @@ def disable(fn=None, recursive=True, *, reason=None):
 
 
 def allow_in_graph(fn):
-    """The function itself."""
+    """The function itself, or each of a list of functions."""
+    if not all(map(callable, fn if isinstance(fn, (list, tuple)) else [fn])):
+        raise AssertionError("allow_in_graph expects a callable")
     return fn
 
 

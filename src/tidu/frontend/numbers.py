@@ -5,7 +5,7 @@ import numpy as np
 from ..base.errors import hinted
 from ..base.frames import warn_once
 from ..core.handle import concrete
-from ..core.modes import LOCAL
+from ..core.modes import LOCAL, grad_enabled
 
 __all__ = ["ToNumbers"]
 
@@ -76,7 +76,7 @@ class ToNumbers:
 
 def _warn_of_history(tensor):
     """The gradient ends at a number, which is easily overlooked; of integers there is none."""
-    if tensor._node is not None:
+    if tensor._node is not None and grad_enabled():
         warn_once(
             "Converting a tensor with requires_grad=True to a scalar may lead to unexpected "
             "behavior.\nConsider using tensor.detach() first."

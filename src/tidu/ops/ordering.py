@@ -106,12 +106,12 @@ def topk(input, k, dim=-1, largest=True, sorted=True, *, out=None):
         if not 0 <= k <= 1:
             raise RuntimeError("selected index k out of range")
         return _outs("topk", input.clone(), wrap(np.int64(0)), out)
-    if type_of(input).category in (0, 3):
-        word = "complex" if type_of(input).is_complex else "bool"
-        raise RuntimeError(f"topk does not support {word} dtypes on CPU")
     axis = normalize_axis(dim, ndim_of(input))
     if not 0 <= k <= shape_of(input)[axis]:
         raise RuntimeError("selected index k out of range")
+    if type_of(input).category in (0, 3):
+        word = "complex" if type_of(input).is_complex else "bool"
+        raise RuntimeError(f"topk does not support {word} dtypes on CPU")
     how = "topk" if sorted else "topk unsorted"
     order = argsort_prim(input, axis=axis, descending=largest, how=how, part=(0, k))
     return _outs(

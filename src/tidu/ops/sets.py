@@ -13,6 +13,7 @@ from ..primitives import comparison as c
 from ..primitives import indexing as i
 from ..primitives.base import reshape
 from ..primitives.ranks import ordered_along
+from ..transforms.trace import Traced
 from .convert import (
     convert,
     finish_same,
@@ -337,12 +338,26 @@ def bucketize(input, boundaries, *, out_int32=False, right=False, out=None):
     return searchsorted(boundaries, input, out_int32=out_int32, right=right, out=out)
 
 
+def _negative_class():
+    return RuntimeError("Class values must be non-negative.")
+
+
+def _large():
+    return RuntimeError("Class values must be smaller than num_classes.")
+
+
 def _one_hot_unseen(tensor, num_classes):
     if num_classes <= 0:
         raise RuntimeError(
             "When vmap-ing torch.nn.functional.one_hot, please provide an explicit positive "
             "num_classes argument."
         )
+    if tensor._value.__class__ is Traced:
+        for holds, error in (
+            (c.ge(tensor, 0), _negative_class),
+            (c.lt(tensor, num_classes), _large),
+        ):
+            holds._value.level.demand(holds._value.variable, np.all, error)
     column = reshape(tensor, shape=(*tuple(shape_of(tensor)), 1))
     return convert(c.eq(column, np.arange(num_classes)), int64)
 
@@ -358,8 +373,8 @@ def one_hot(tensor, num_classes=-1):
     if x.size == 0 and num_classes <= 0:
         raise RuntimeError("Can not infer total number of classes from empty tensor.")
     if x.size and x.min() < 0:
-        raise RuntimeError("Class values must be non-negative.")
+        raise _negative_class()
     count = int(x.max()) + 1 if num_classes == -1 else num_classes
     if x.size and x.max() >= count:
-        raise RuntimeError("Class values must be smaller than num_classes.")
+        raise _large()
     return wrap((x[..., None] == np.arange(count)).astype(np.int64))

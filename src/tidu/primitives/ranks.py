@@ -212,18 +212,32 @@ def _natively(x, axis, descending, how, part):
     if how == "stable" and size == x.size >= _DIGITS and x.dtype.kind in "iub":
         both = NATIVE.by_digits(np.ascontiguousarray(x.reshape(-1)), descending)
         return [found.reshape(x.shape)[_ranks_of(axis, part)] for found in both]
-    name, number, cut = _step(how, size, part)
-    if x.size < _NATIVE and not NATIVE.ready(x.dtype, name) and not _PATIENCE.spent():
+    if x.size < _NATIVE and not _PATIENCE.spent():
         return None
-    rows = _rows(x, axis)
+    name, number, cut = _step(how, size, part)
     if name == "mode" and x.dtype.kind == "f":
         number = 1
-    values, places = NATIVE.ordered(rows, descending, name, number, cut)
+    last = axis == x.ndim - 1
+    rows = x if last else np.moveaxis(x, axis, -1)
+    if not rows.flags.c_contiguous:
+        rows = np.ascontiguousarray(rows)
+    start, stop = cut or (0, size)
+    shape = (*rows.shape[:-1], stop - start)
+    values, places = NATIVE.ordered(rows, shape, descending, name, number, start)
     if values is None:
-        for row in np.flatnonzero(places[:, 0] < 0):
-            places[row] = _mode(rows[row : row + 1], False, part)
-        values = np.take_along_axis(rows, places, 1)
-    return _turned_back(values, x, axis), _turned_back(places, x, axis)
+        values, places = _modes_with_nan(rows, places)
+    if last:
+        return values, places
+    return [np.ascontiguousarray(np.moveaxis(found, -1, axis)) for found in (values, places)]
+
+
+def _modes_with_nan(rows, places):
+    """(the elements, the places) of the modes of rows of which some have NaN: their places are
+    still to be found."""
+    for row in np.argwhere(places[..., 0] < 0):
+        at = tuple(row)
+        places[at] = _mode(rows[at][None], False, (0, 1))[0]
+    return np.take_along_axis(rows, places, -1), places
 
 
 def _is_quick(x, size, descending, part):

@@ -14,12 +14,12 @@ from ..core.native import NATIVE, SUM_FROM
 __all__ = ["MANY", "in_blocks", "runs", "total"]
 
 FEW, MANY = 64, 512
-WHOLE_FROM = 1 << 16  # elements from which a compiled sum of all of them beats NumPy's
+WHOLE_FROM = 1 << 16  # elements from which a compiled sum of all, or of rows, beats NumPy's
 
 
 def total(x, axes, keepdims=False, dtype=None):
     """The sum of `x` over `axes`, in its own type of floats or in `dtype`."""
-    least = WHOLE_FROM if len(axes) == x.ndim and x.flags.forc else SUM_FROM
+    least = WHOLE_FROM if _lies_close(x, axes) else SUM_FROM
     if x.size >= least and NATIVE and dtype is None:
         found = NATIVE.sum_(x, axes, keepdims)
         if found is not None:
@@ -30,6 +30,13 @@ def total(x, axes, keepdims=False, dtype=None):
     if prod([x.shape[a] for a in axes if a != dense]) < MANY:
         return np.add.reduce(x, axis=axes, keepdims=keepdims, dtype=dtype)
     return _one_by_one(x, axes, keepdims, dtype, dense)
+
+
+def _lies_close(x, axes):
+    """Whether NumPy adds what lies side by side in memory: everything, or each row."""
+    if len(axes) == x.ndim:
+        return x.flags.forc
+    return len(axes) == 1 and axes[0] == x.ndim - 1 and x.flags.c_contiguous
 
 
 def _one_by_one(x, axes, keepdims, dtype, dense):

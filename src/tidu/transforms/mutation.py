@@ -262,9 +262,10 @@ def _pick(x, axis, index):
     value, place, index = x._value, bottom(index), wrap(index._value)  # as it is now
     if value.dtype is not None and place.__class__ is Traced:  # a write is to reach the copy
         base = x if x._view is None else x._view.base
-        memory = base._array()
-        base._value = Traced(place.level.variable_of(base), place.level)
-        place.level.lies(base._value, memory)
+        base._array()
+        copy = Traced(place.level.variable_of(base), place.level)
+        place.level.takes_place(copy, base)
+        base._value = copy
         replay_views(base, False)
     out = pick(x, axis=axis, index=index)
     link_result(pick, {"axis": axis, "index": index}, x, out)

@@ -139,6 +139,11 @@ class Stage(Level):
         if self.outer[1] is not None:
             self.outer[1].arrives(leaf)
 
+    def writes(self, handle):
+        """A tensor is about to be written, which may belong to a program around."""
+        if self.outer[1] is not None:
+            self.outer[1].writes(handle)
+
     def repeats(self):
         """What records the same work on several tensors once: nothing, in a body."""
 

@@ -104,6 +104,9 @@ class Tracer(Reading):
         """``holds(values)`` must be true of them, else ``error()`` is raised; a plain trace does
         not ask."""
 
+    def writes(self, handle):
+        """A tensor is about to be written."""
+
     def takes_place(self, value, handle):
         """A Traced is written into the memory of a tensor, and lies as that does."""
 

@@ -16,40 +16,35 @@ from ..machine.pool import ensure
 from .rows_code import CALLS, FUNCTIONS, ROOMY, SPREAD, TAKEN
 from .sorting_code import ALGORITHMS
 
-__all__ = ["ordered", "ready"]
+__all__ = ["ordered"]
 
+I64 = np.dtype(np.int64)
 _LOCK = threading.Lock()
 _KERNELS: dict = {}
 _PIECE = 1 << 12  # elements of rows that a thread takes at a time
 
 
-def ready(dtype, how):
-    """Whether the code for rows of this type is there already."""
-    return dtype in _KERNELS and how in _KERNELS
-
-
-def ordered(rows, descending, how, number=0, part=None):
-    """(elements, places) of the ranks [start, stop) of each row after `how`, a name of `CALLS`.
+def ordered(rows, shape, descending, how, number=0, start=0):
+    """(elements, places) of each row after `how`, a name of `CALLS`: the ranks from `start` on, as
+    many as results of this shape have room for. The rows lie in order along the last axis.
 
     `number`: how many are sorted ("partial sort"), else the rank that is to stand where it belongs;
     "select and sort" sorts what comes before it. One place alone, which stands in front, is what
     "place", "middle" (a median: the first NaN if there is one) and "mode" find. Of a "mode" it is
     -1, and there are no elements, where rows have NaN.
     """
-    count, size = rows.shape
-    start, stop = (0, size) if part is None else part
+    size, total = rows.shape[-1], rows.size
     spread, order, taken = _kernels(rows.dtype, how)
-    keys, places = np.empty((2, count, size), np.int64)
-    rooms = np.empty((2, count, size), np.int64) if how in ROOMY else (keys, places)
-    chunk, total = size * max(1, _PIECE // size), rows.size
+    keys, places = np.empty(total, I64), np.empty(total, I64)
+    rooms = (np.empty(total, I64), np.empty(total, I64)) if how in ROOMY else (keys, places)
+    chunk = size * max(1, _PIECE // size)
     ensure()
     spread(rows, keys, places, -1 if descending else 0, size, chunk, total)
     order(keys, places, *rooms, number, size, chunk, total)
-    if how == "mode" and number and (places[:, 0] < 0).any():
-        return None, places[:, :1]
-    found = np.empty((count, stop - start), np.int64)
-    values = np.empty((count, stop - start), rows.dtype)
-    taken(rows, places, found, values, start, stop - start, size, chunk, total)
+    if how == "mode" and number and (places[::size] < 0).any():
+        return None, places[::size].reshape(shape)
+    found, values = np.empty(shape, I64), np.empty(shape, rows.dtype)
+    taken(rows, places, found, values, start, shape[-1], size, chunk, total)
     return values, found
 
 

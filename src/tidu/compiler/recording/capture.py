@@ -130,6 +130,8 @@ def _captured(function, args, kwargs, reach, answers, numbers, lines):
     try:
         with Listening(run.tracer) as heard:
             made = run.go()
+        if run.tracer.touched.outside([home for home, _ in made.homes]):
+            raise Break(_UNWATCHED)
         if heard.said:
             raise Break("it prints", heard.said)
         if given.changed():
@@ -142,6 +144,9 @@ def _captured(function, args, kwargs, reach, answers, numbers, lines):
         if not _same(place_of(default_generator), place):
             raise Break("it draws random numbers in a way that is not recorded")
         return made
+    except BaseException:
+        run.tracer.touched.restore()
+        raise
     finally:
         for old in olds:
             old.restore()
@@ -174,6 +179,7 @@ _BITS = (
     "its elements)"
 )
 _OUTSIDE = "a tensor belongs to a transform that is running outside"
+_UNWATCHED = "it changes a tensor, or its gradient, that it finds in a place which is not watched"
 _COMPOSED = "a tensor, or its gradient, is sparse, masked, nested or quantized"
 
 
@@ -443,6 +449,7 @@ class _Run:
             shape, dtype = tuple(v._value.shape), v._value.element_type
             g = self.tracer.input(shape, dtype)
             seeds.append((edge(v), wrap(g._value)))
+        self.tracer.touched.note_leaves(seeds)
         for old in self.olds:
             old.open()
         wanted = {id(o.end): o for o in self.olds if o.end is not None}

@@ -1,6 +1,8 @@
 """Calls of which it is known before that they can't be recorded: an optimizer takes its first step
 in them, which changes it. A trial run would find that at its end. Read `starts`."""
 
+from functools import partial
+
 from .breaks import code_of
 from .cells import names_in
 
@@ -16,6 +18,8 @@ def starts(function, reach):
 
 def _comes_to(name, function, functions):
     """Whether `function` mentions `name`, or mentions one of `functions` that does, and so on."""
+    while isinstance(function, partial):
+        function = function.func
     code, met = code_of(function), {getattr(function, "__name__", None)}
     waiting = [] if code is None else [code]
     while waiting:

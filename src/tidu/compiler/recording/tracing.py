@@ -20,6 +20,7 @@ from ..graphs.questions import Deferred, check, demand
 from .breaks import Behind, Break, Undecided, frames_here
 from .held import BEHIND
 from .repeats import Repeats
+from .touched import Touched
 from .turned import Layouts, order_of
 
 __all__ = ["RunTracer"]
@@ -41,6 +42,7 @@ class RunTracer(Tracer):
         self.thread, self.over = get_ident(), Event()
         self.settings = []  # those of the process for which the function asks
         self.held, self.arrived = [], set()  # ids of the edges to which gradients have come
+        self.touched = Touched()
 
     def left(self, handles):
         """What other threads do with tensors of the function waits until the run is over. One that
@@ -107,6 +109,7 @@ class RunTracer(Tracer):
 
     def arrives(self, leaf):
         self.arrived.add(id(leaf))
+        self.touched.note(leaf)
 
     def goes_back(self, wanted, seeds):
         """A pass for certain inputs alone, that may not stop at what was given on its way there."""
@@ -143,6 +146,9 @@ class RunTracer(Tracer):
         self.graph.equations.append(
             Equation(demand, [variable], [], {"holds": holds, "error": error})
         )
+
+    def writes(self, handle):
+        self.touched.note(handle if handle._view is None else handle._view.base)
 
     def takes_place(self, value, handle):
         memory = memory_of(handle)
