@@ -8,17 +8,7 @@ that it is computed where it is added up and lies in no memory.
 from ...program.ir import Variable
 from .steps import Fused, reads_of, step_of, within
 
-__all__ = ["readers_of", "reducing"]
-
-
-def readers_of(graph):
-    """{variable: the equations that read it, and None if it is a result}."""
-    found = {}
-    for e in [*graph.equations, None]:
-        for v in dict.fromkeys(graph.outputs if e is None else e.ins):
-            if isinstance(v, Variable):
-                found.setdefault(v, []).append(e)
-    return found
+__all__ = ["reducing"]
 
 
 def reducing(made, e, x, step, axes):

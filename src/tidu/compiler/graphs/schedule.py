@@ -27,7 +27,7 @@ from .components import parted
 from .costs import before_functions, plain
 from .layouts import ordered
 from .moves import moved
-from .reducing import readers_of, reducing
+from .reducing import reducing
 from .reshapes import REDUCTIONS, kept
 from .sinking import held_back
 from .steps import (
@@ -68,7 +68,7 @@ class Plan:
         self.buffers = []  # (variable that owns it, elements, NumPy type)
         self.held_back = held_back(graph)
         self.places = {e: k for k, e in enumerate([*graph.equations, None])}
-        self.readers = readers_of(graph)
+        self.readers = graph.users()
         self.written, self.kept = _elements_of(graph, targets), kept(graph)
         self.before_functions, self.returned = before_functions(graph), _returned(graph)
 
