@@ -262,6 +262,17 @@ def test_a_place_is_found_again_after_another_seed(used, compiled):
         np.testing.assert_array_equal(generator.words(700), expected)
 
 
+def test_places_are_left_without_a_draw():
+    """Back to the beginning, where nothing is drawn, and then on from where the stream stood."""
+    generator = seeded(9)
+    beginning = generator.place()
+    generator.words(700)
+    place, expected = generator.place(), generator.clone_state().words(2000)
+    generator.return_to(beginning)
+    generator.return_to(place)
+    np.testing.assert_array_equal(generator.words(2000), expected)
+
+
 def test_state_layout():
     state = np.frombuffer(seeded(7).state_bytes(), np.uint8)
     assert state.shape == (5056,)

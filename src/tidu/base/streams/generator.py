@@ -206,11 +206,8 @@ class Generator:
             words, self._position, state, self._seed = place
             self._key, self._kept = (words.copy(), words) if state is _KEY else (None, None)
             self._words = _NOTHING if state is _KEY else words
-            if state is _KEY:
-                self._pending = False
-            elif state is None:
-                self._pending = True
-            else:
+            self._pending = state is None
+            if state is not None and state is not _KEY:
                 self._source.set_state(state)
 
     # -- state ----------------------------------------------------------------------------------
