@@ -51,3 +51,13 @@ def test_more_partial_results_than_terms_of_one(dynamic):
     run = torch.compile(extremes, dynamic=dynamic, fullgraph=True)
     for got, wanted in zip(run(x), extremes(x), strict=True):
         assert got == wanted
+
+
+@pytest.mark.parametrize("length", [1, 4])
+def test_the_sign_of_a_normalized_zero_is_that_of_eager(length):
+    def function(x):
+        return torch.nn.functional.layer_norm(x, (length,))
+
+    x = torch.full((2, length), -0.0)
+    got = torch.compile(function, fullgraph=True)(x)
+    assert torch.signbit(got).tolist() == torch.signbit(function(x)).tolist()

@@ -30,7 +30,8 @@ def _sum(x, axes):
     if found is None or x.size >= SUM_FROM or x.dtype.char not in "fd" or not x.flags.c_contiguous:
         return total(x, axes, True)
     outer, kept, inner = found
-    sums = x.reshape(outer * kept, inner) @ np.ones(inner, x.dtype) if inner > 1 else x.reshape(-1)
+    rows = x.reshape(outer * kept, inner)
+    sums = rows @ np.ones(inner, x.dtype) if inner > 1 else rows[:, 0] + x.dtype.type(0)  # -0 to 0
     if outer != 1:
         sums = np.ones(outer, x.dtype) @ sums.reshape(outer, kept)
     return sums.reshape(_kept_shape(x.shape, axes))
