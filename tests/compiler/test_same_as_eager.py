@@ -105,8 +105,13 @@ def test_seeds_inside():
     def h(x):
         return x * torch.rand(4, generator=torch.Generator().manual_seed(4))
 
-    for function in (f, g, h):
-        with pytest.warns(UserWarning, match="it seeds a stream of random numbers"):
+    seeds, asks = "it seeds a stream of random numbers", "it asks where a stream .* stands"
+    for function, reason, line in (
+        (f, seeds, "manual_seed"),
+        (g, asks, "fork"),
+        (h, seeds, "rand"),
+    ):
+        with pytest.warns(UserWarning, match=rf"{reason}.\n  {__file__}:\d+: .*{line}"):
             both(function, X, calls=3, fullgraph=False)
 
 

@@ -5,6 +5,7 @@ import linecache
 import sys
 import time
 import types
+from pathlib import Path
 
 from ...base.frames import OURS
 
@@ -12,6 +13,7 @@ __all__ = ["CLOCK", "Behind", "Break", "Hooked", "Surroundings", "Undecided", "U
            "codes_below", "frames_here", "frames_of", "stops_of"]  # fmt: skip
 
 CLOCK = frozenset(n for n in dir(time) if not n.startswith("_")) | {"time"}
+_PYTHON = str(Path(ast.__file__).parent)
 CHANGING = frozenset("append extend insert pop popitem remove clear update add discard setdefault "
                      "sort reverse appendleft popleft".split())  # fmt: skip
 
@@ -27,12 +29,15 @@ class Break(Exception):
 
     @property
     def line(self):
-        """The user's innermost line, as text."""
-        for code, number in reversed(self.frames):
-            if not OURS[code.co_filename]:
-                text = linecache.getline(code.co_filename, number).strip()
-                return f"{code.co_filename}:{number}: {text}"
+        """The user's innermost line, as text; one of Python's library where there is no other."""
+        others = [(c.co_filename, n) for c, n in self.frames if not OURS[c.co_filename]]
+        for file, number in reversed([o for o in others if not _of_python(o[0])] or others):
+            return f"{file}:{number}: {linecache.getline(file, number).strip()}"
         return None
+
+
+def _of_python(file):
+    return file.startswith((_PYTHON, "<frozen")) and "site-packages" not in file
 
 
 class Surroundings(Break):
