@@ -15,13 +15,14 @@ __all__ = ["Queue"]
 
 
 class Queue:
-    """The leaves with hooks that a pass from `seeds` fills, and what has arrived at them."""
+    """The leaves with hooks that a pass from `seeds` fills, and what has arrived at them; so many
+    have been `served`."""
 
-    __slots__ = ("complete", "missing", "waiting")
+    __slots__ = ("complete", "missing", "served", "waiting")
 
     def __init__(self, seeds):
         self.missing = _edges_into_leaves(seeds)
-        self.complete = {}
+        self.complete, self.served = {}, 0
         order = [leaf for leaf in _served(seeds) if id(leaf) in self.missing and _has_hooks(leaf)]
         self.waiting = [id(leaf) for leaf in reversed(order)]
 
@@ -32,12 +33,14 @@ class Queue:
         if self.missing[key]:
             return ()
         if key not in self.waiting:  # its hooks came during the pass
+            self.served += 1
             return (leaf,)
         self.complete[key] = leaf
-        served = []
+        ready = []
         while self.waiting and self.waiting[-1] in self.complete:
-            served.append(self.complete.pop(self.waiting.pop()))
-        return served
+            ready.append(self.complete.pop(self.waiting.pop()))
+        self.served += len(ready)
+        return ready
 
 
 def _has_hooks(leaf):

@@ -174,9 +174,9 @@ class profile(calls.Interceptor):
 
     def _accumulated(self, job):
         """The step of each leaf that a pass reached; `grad` for inputs visits it, and adds none."""
-        early = [left for left in (job.awaited or {}).values() if not left]
+        early = job.awaited.served if job.awaited is not None else 0
         names = [f"autograd::engine::evaluate_function: {_LEAF}", _LEAF]
-        for _ in range(len(job.leaves) + len(early)):
+        for _ in range(len(job.leaves) + early):
             self._note(names[: 2 if job.wanted is None else 1])
 
     def _visits(self):
