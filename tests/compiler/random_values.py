@@ -7,7 +7,6 @@ as long as the eager program, given inputs that differ in their last digits, dif
 import numpy as np
 
 _LOOSE = 200  # times a unit of rounding, before the program is asked how much it magnifies
-_PROMISED = 1e-12  # of the largest number: what steps inside, of which nobody is asked, may magnify
 _MAGNIFIED = 200  # times what it makes of inputs that differ in their last digits
 
 
@@ -48,7 +47,7 @@ def _one(a, b, unit, others):
     if not both.any():
         return None
     scale = max(1.0, np.abs(b[both]).max())
-    limit = max(min(_LOOSE * unit, 0.05), _PROMISED) * scale
+    limit = min(_LOOSE * unit, 0.05) * scale
     for o in others:
         off = np.abs(np.where(np.isfinite(o), o, 0) - b)[both]
         limit = max(limit, _MAGNIFIED * off.max())
