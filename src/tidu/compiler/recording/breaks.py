@@ -10,7 +10,7 @@ from pathlib import Path
 from ...base.frames import OURS
 
 __all__ = ["CLOCK", "Behind", "Break", "Hooked", "Surroundings", "Undecided", "Unplaced", "code_of",
-           "codes_below", "frames_here", "frames_of", "stops_of"]  # fmt: skip
+           "codes_below", "frames_here", "frames_of", "of_python", "stops_of"]  # fmt: skip
 
 CLOCK = frozenset(n for n in dir(time) if not n.startswith("_")) | {"time"}
 _PYTHON = str(Path(ast.__file__).parent)
@@ -31,12 +31,13 @@ class Break(Exception):
     def line(self):
         """The user's innermost line, as text; one of Python's library where there is no other."""
         others = [(c.co_filename, n) for c, n in self.frames if not OURS[c.co_filename]]
-        for file, number in reversed([o for o in others if not _of_python(o[0])] or others):
+        for file, number in reversed([o for o in others if not of_python(o[0])] or others):
             return f"{file}:{number}: {linecache.getline(file, number).strip()}"
         return None
 
 
-def _of_python(file):
+def of_python(file):
+    """Whether a file is of Python's own library."""
     return file.startswith((_PYTHON, "<frozen")) and "site-packages" not in file
 
 

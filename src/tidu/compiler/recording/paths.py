@@ -7,7 +7,9 @@ import types
 from collections import deque
 from functools import partial
 
+from ...base.frames import OURS
 from ...core.handle import TensorBase
+from .breaks import of_python
 from .cells import MISSING, Attribute, Bases, ClassOf, Global, SlotOf, contents, globals_in
 from .sameness import CONSTANTS
 
@@ -126,6 +128,8 @@ def _behind(thing, path):
     """(thing, path) of what is one step behind."""
     if isinstance(thing, types.FunctionType):
         return _of_function(thing, path)
+    if isinstance(thing, types.ModuleType) and _of_library(getattr(thing, "__file__", None) or ""):
+        return []
     if isinstance(thing, types.MethodType):
         return [(thing.__self__, "self"), (thing.__func__, path)]
     if isinstance(thing, dict):
@@ -149,6 +153,11 @@ def _behind(thing, path):
     return found
 
 
+def _of_library(file):
+    """Whether a file's variables are none that a program sets."""
+    return OURS[file] or of_python(file)
+
+
 def _of_class(kind, name):
     return [(value, f"{name}.{key}") for base in kind.__mro__ if base is not object
             for key, value in vars(base).items()
@@ -159,9 +168,10 @@ def _of_function(function, path):
     code = function.__code__
     found = [(contents(cell), name) for name, cell in
              zip(code.co_freevars, function.__closure__ or (), strict=True)]  # fmt: skip
-    names, _ = globals_in(code)
-    space = function.__globals__
-    found += [(space[name], name) for name in names if name in space]
+    if not _of_library(code.co_filename):
+        names, _ = globals_in(code)
+        space = function.__globals__
+        found += [(space[name], name) for name in names if name in space]
     given = code.co_varnames[: code.co_argcount]
     defaults = function.__defaults__ or ()
     found += zip(defaults[::-1], given[::-1], strict=False)
