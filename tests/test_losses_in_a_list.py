@@ -8,6 +8,8 @@ import pytest
 import tidu as torch
 from tidu.nn import functional as F
 
+pytestmark = pytest.mark.slow
+
 ROWS, COLUMNS = 64, 1024  # 256 KiB a batch
 
 

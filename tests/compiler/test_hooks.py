@@ -15,6 +15,7 @@ import tidu.nn.utils.parametrizations
 import tidu.utils.checkpoint
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:.*weight_norm.*is deprecated"),
     pytest.mark.filterwarnings("ignore:Full backward hook is firing"),
 ]
