@@ -40,6 +40,7 @@ from .cells import (
     globals_in,
     names_in,
 )
+from .library import tables
 from .sameness import (
     CONSTANTS,
     entries_of,
@@ -92,7 +93,9 @@ class Reach:
         self.whole = True  # whether all was seen: beyond a limit nobody watches
         self.passing = None  # what is another thing at each reading, in words
         self.optimizers = []  # that may be asked whether their first step is still to come
-        self._walk([function])
+        self.gradients = set()  # ids of those of tensors
+        self.cells += [(table, table.cell_contents) for table in tables()]
+        self._walk([function, *[f for table in tables() for f in table.functions()]])
         groups = [live for live, _ in self.dicts if _is_group(live)]
         self.rates = [(group, "lr") for group in groups]
         self.varying = set(map(id, groups))
@@ -178,7 +181,8 @@ class Reach:
     def _of_tensor(self, tensor):
         self.tensors.append(tensor)
         behind = [] if tensor._grad is None else [tensor._grad]
-        if tensor.__dict__:
+        self.gradients.update(map(id, behind))
+        if tensor.__dict__ or id(tensor) not in self.gradients:
             behind += self._of_attributes(tensor)
         return [*behind, *hooks_at(tensor)] if self.hooks else behind
 
@@ -304,10 +308,15 @@ class Reach:
 
     def _of_module(self, module, names, depth=0):
         root = module.__name__.partition(".")[0]
-        if depth == _DEPTH or root in _OTHERS and root != _OWN:
+        if depth == _DEPTH:
             return []
         inner = [n for n in names if n in vars(module)]
-        if root in sys.stdlib_module_names:  # its functions are not to be looked into
+        if root in sys.stdlib_module_names or root in _OTHERS and root != _OWN:
+            for n in inner:  # its functions are not to be looked into
+                self._global(vars(module), n)
+        if root in _OTHERS and root != _OWN:
+            return []
+        if root in sys.stdlib_module_names:
             return [v for n in inner if not callable(v := vars(module)[n]) or root == "time"]
         found = []
         for n in inner:
