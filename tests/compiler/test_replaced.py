@@ -5,6 +5,8 @@ Compiled calls give what the program gives: before the change, after it, and whe
 """
 
 import math
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from tidu import nn
 from tidu.compiler.calls import guards, objects
 from tidu.compiler.calls.optimized import TAKEN, counts
 from tidu.compiler.machine import native
+from tidu.compiler.recording.reach import Reach
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*cannot be compiled as one graph")
 X = torch.tensor([-1.0, 2.0])
@@ -189,3 +192,43 @@ def test_replacing_leaves_calls_short(monkeypatch):
     taken = int(TAKEN[0])
     compiled(X)
     assert int(TAKEN[0]) == taken + 1
+
+
+def by_item():
+    return sys.modules["found_by_name"].scale
+
+
+def by_get():
+    found = sys.modules.get("found_by_name")
+    return 1.0 if found is None else found.scale
+
+
+def by_question():
+    return 2.0 if "found_by_name" in sys.modules else 3.0
+
+
+def by_other_name(name="found_by_name"):
+    return sys.modules[name].scale if name in sys.modules else 1.0
+
+
+@pytest.mark.parametrize("read", [by_item, by_get, by_question, by_other_name])
+def test_modules_by_name(read, monkeypatch):
+    compiled = torch.compile(lambda x: x * read())
+    for scale in (2.0, 3.0, None, 4.0):
+        if scale is None and read is not by_item:
+            monkeypatch.delitem(sys.modules, "found_by_name")
+        elif scale is not None:
+            module = types.ModuleType("found_by_name")
+            module.scale = scale
+            monkeypatch.setitem(sys.modules, "found_by_name", module)
+        for _ in range(3):
+            same(compiled(X), X * read())
+        if scale is not None:
+            module.scale = scale + 1
+            same(compiled(X), X * read())
+
+
+def test_other_modules_are_not_looked_into():
+    """Where the functions mention by which names they look modules up."""
+    asked, whole = [len(Reach(read).seen) for read in (by_get, by_other_name)]
+    assert 10 * asked < whole

@@ -38,6 +38,7 @@ from .cells import (
     contents,
     fill,
     globals_in,
+    modules_in,
     names_in,
 )
 from .library import tables
@@ -89,6 +90,7 @@ class Reach:
         self.sources = []  # of random numbers, of Python or NumPy
         self.seen, self._classes = set(map(id, self.aside)), set()
         self._globals, self._modules, self._words = set(), {}, {}
+        self._asked = {}  # names of modules looked up in `sys.modules`; None: any may be
         self.reflects = False  # whether it may read attributes whose names no code mentions
         self.whole = True  # whether all was seen: beyond a limit nobody watches
         self.passing = None  # what is another thing at each reading, in words
@@ -271,6 +273,10 @@ class Reach:
         space, found = function.__globals__, []
         words = names_in(function.__code__)
         self._words.update(dict.fromkeys(words))
+        asked = modules_in(function.__code__)
+        self._asked = (
+            None if None in (asked, self._asked) else {**self._asked, **dict.fromkeys(asked)}
+        )
         names, imports = globals_in(function.__code__)
         for name in names:
             if name in space:
@@ -316,6 +322,9 @@ class Reach:
                 self._global(vars(module), n)
         if root in _OTHERS and root != _OWN:
             return []
+        if module is sys and self._asked is not None and "modules" in inner:
+            inner.remove("modules")
+            return [*self._of_modules_asked(), *self._of_module(module, inner, depth)]
         if root in sys.stdlib_module_names:
             return [v for n in inner if not callable(v := vars(module)[n]) or root == "time"]
         found = []
@@ -324,6 +333,12 @@ class Reach:
         if root == _OWN:  # whose functions a program may have replaced by its own
             return [v for v in found if not _is_own(v)]
         return found
+
+    def _of_modules_asked(self):
+        """Those that are looked up in `sys.modules` by names which the functions mention."""
+        for name in self._asked:
+            self._global(sys.modules, name)
+        return [sys.modules[name] for name in self._asked if name in sys.modules]
 
     def _of_modules(self):
         """What the functions mention of modules that no global variable of theirs names."""
