@@ -234,7 +234,7 @@ class _Pool:
         loop(m, Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop"), plane)
         m.line("ret void")
         body = m.text("define internal void @body(ptr noalias %args, i64 %start, i64 %stop)")
-        return kernels.build(body, self.kinds, m.module, chunk=4, work=1 << 8)
+        return kernels.Body(body, self.kinds, m.module, chunk=4, work=1 << 8)
 
 
 def _max_pool(kind, *static):
@@ -399,7 +399,7 @@ def _kernel(make, dtype, kernel, stride, dilation, tiled):
     found = _KERNELS.get(key)
     if found is None:
         with _LOCK:
-            found = _KERNELS[key] = make(*key[1:])
+            found = _KERNELS[key] = kernels.made(make, *key[1:])
     ensure()
     return found
 
