@@ -48,10 +48,6 @@ class Table:
         self._note({**known, **late} if found else dict(live))
         return tuple(found)
 
-    def _is_late(self, value):
-        """Whether a new entry may be one that the library has just loaded."""
-        return _is_own(value) and (hasattr(value, "__module__") or self.place.__class__ is not type)
-
     @cell_contents.setter
     def cell_contents(self, value):
         wanted = {**self.known, **dict(value)}
@@ -60,6 +56,10 @@ class Table:
                 setattr(self.place, name, wanted[name])
             elif name in self.live:
                 delattr(self.place, name)
+
+    def _is_late(self, value):
+        """Whether a new entry may be one that the library has just loaded."""
+        return _is_own(value) and (hasattr(value, "__module__") or self.place.__class__ is not type)
 
     def functions(self):
         """The program's functions among what stands here."""
