@@ -363,7 +363,7 @@ class Reach:
                 return None
             if isinstance(live, dict) and not same_keys(live, copy):
                 return None
-            if isinstance(live, set):
+            if isinstance(live, set) or same_entries(live, copy):
                 continue
             for key, value in copy.items() if isinstance(copy, dict) else enumerate(copy):
                 now = live.get(key, MISSING) if isinstance(copy, dict) else live[key]
