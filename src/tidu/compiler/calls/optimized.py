@@ -27,7 +27,7 @@ from ..recording.capture import capture
 from ..recording.growing import append_only
 from ..recording.numbers import for_all
 from ..recording.reach import Reach, hooks_at, tensors_in
-from ..recording.starting import starts
+from ..recording.starting import Begun, clears, starts
 from . import guards, limits
 from .callees import Callees
 from .dynamic import is_dynamic, learn
@@ -168,18 +168,20 @@ class Optimized:
                 return self._by(version, tensors, args, kwargs, floats)
         return self._compile(key, kept, why, tensors, args, kwargs)
 
-    def _by(self, version, tensors, args, kwargs, floats=()):
-        """A call by a version."""
+    def _by(self, version, tensors, args, kwargs, floats=(), begun=None):
+        """A call by a version; `begun`: what goes back where it ends with nothing done."""
         if version.way is not None:
             return follow(version, tensors, lambda answers: self._compile(
                 version.way.key, version.way.family, None, tensors, args, kwargs, answers,
             ))  # fmt: skip
         try:
             result = self._run(version, tensors, floats)
-        except MemoryError as error:
-            raise out_of_memory(error) from None
-        except _ValueError:
-            pass  # the function itself may catch it; what it raises is in its own words
+        except (MemoryError, _ValueError) as error:
+            if begun is not None:
+                begun.undo()
+            if isinstance(error, MemoryError):
+                raise out_of_memory(error) from None
+            # The function itself may catch it; what it raises is in its own words.
         else:
             return self._shorter(version, result, args, kwargs)
         _COUNTS["eager"] += 1
@@ -233,7 +235,7 @@ class Optimized:
             found = Break(many)
             return lambda: self._otherwise(key, found, args, kwargs)
         RUNNING.append(get_ident())
-        found = version = None
+        found = version = begun = None
         first_step = False
         try:
             dynamic = is_dynamic(self.dynamic, tensors)
@@ -242,13 +244,13 @@ class Optimized:
                 learn(self.function, args, kwargs, tensors, _reached)
             reach = _reached(self.function, args, kwargs)
             first_step = not (answers or self.trials.get(key)) and starts(self.function, reach)
-            if first_step and not self.fullgraph:  # where it may break at nothing else
-                return lambda: self._tried(key, args, kwargs)
-            try:
-                captured, answers, open_ = self._recorded(key, args, kwargs, reach, answers)
-            except Hooked:
-                reach = _reached(self.function, args, kwargs, hooks=True)
-                captured, answers, open_ = self._recorded(key, args, kwargs, reach, answers)
+            if first_step:
+                begun, recorded, first_step = self._begun(key, args, kwargs, reach)
+                if first_step and not self.fullgraph:  # where it may break at nothing else
+                    return lambda: self._tried(key, args, kwargs)
+            if begun is None:
+                recorded = self._recording(key, args, kwargs, reach, answers)
+            captured, answers, open_, reach = recorded
             if open_:
                 kept = self.versions.setdefault(opened(key), [])
             if self.telling.is_stretch and not captured.graph.equations:
@@ -267,6 +269,8 @@ class Optimized:
             found = Break(text, frames_of(error))
         finally:
             RUNNING.pop()
+            if begun is not None and version is None:
+                begun.undo()
         if found is not None:
             return lambda: self._broken(key, found, args, kwargs, first_step)
         _COUNTS["captured"] += 1
@@ -274,7 +278,41 @@ class Optimized:
             watch(self.telling.name, captured, version.compiled)
         kept.insert(0, version)
         floats = floats_in(tree.leaves((args, kwargs)))
-        return lambda: self._by(version, tensors, args, kwargs, floats)
+        return lambda: self._by(version, tensors, args, kwargs, floats, begun)
+
+    def _begun(self, key, args, kwargs, reach):
+        """(Begun, what `_recording` gives, whether the first step is still to come) of a call in
+        which optimizers seem to take their first step. It may drop gradients at its begin, or, in a
+        second attempt, at its end."""
+        for gradients in (True, False) if clears(self.function, reach) else ():
+            begun, held = Begun(reach, gradients), False
+            if not begun.ready:
+                break
+            try:
+                ready = _reached(self.function, args, kwargs)
+                recorded = self._recording(key, args, kwargs, ready, ())
+                captured, answers, *_ = recorded
+                held = not answers and begun.holds(captured)
+                if held:
+                    return begun, recorded, False
+                if not begun.steps(captured):
+                    return None, None, False
+                if not begun.drops(captured):
+                    break
+            except Exception:  # the user's own, too: the function itself will raise it
+                break
+            finally:
+                if not held:
+                    begun.undo()
+        return None, None, True
+
+    def _recording(self, key, args, kwargs, reach, answers):
+        """What `_recorded` gives, and the Reach it was made with."""
+        try:
+            return *self._recorded(key, args, kwargs, reach, answers), reach
+        except Hooked:
+            reach = _reached(self.function, args, kwargs, hooks=True)
+            return *self._recorded(key, args, kwargs, reach, answers), reach
 
     def _recorded(self, key, args, kwargs, reach, answers):
         """(Captured, the answers it was made with, whether it serves all floats)."""
