@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 import tidu as torch
-from tidu.compiler.execution import encoding, store
+from tidu.compiler.execution import store
 from tidu.compiler.execution.executable import Code
 from tidu.compiler.execution.planning import Planning
 from tidu.compiler.graphs import recomputation
 from tidu.compiler.machine import cache
+from tidu.program import encoding
 
 HERE = Path(__file__).parent
 COUNT = int(os.environ.get("TIDU_STORED_PROGRAMS", "20"))

@@ -39,3 +39,25 @@ def bits(library, kind, call):
 def test_same_bits(kind, call):
     theirs = bits(torch, kind, call)
     np.testing.assert_array_equal(bits(tidu, kind, call), theirs)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 9, 11), (2, 8, 20, 21)])
+@pytest.mark.parametrize("windows", [(3, 1, 1), (3, 2, 1), (5, 1, 2), (2, 1, 0, 2)])
+@pytest.mark.parametrize("kind", ["float16", "bfloat16", "float32"])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_gradients_of_overlapping_windows(kind, windows, shape, compiled):
+    """Cotangents are added in the order of windows."""
+
+    def gradient(library, compiled):
+        rng = np.random.default_rng(3)
+        x = library.from_numpy(rng.integers(-3, 3, shape).astype("f4"))
+        g = library.from_numpy(rng.standard_normal(shape).astype("f4"))
+        pool = lambda x, g: library.nn.functional.max_pool2d(x, *windows).mul(g).sum()
+        x = x.to(getattr(library, kind)).requires_grad_()
+        with library.no_grad():
+            size = library.nn.functional.max_pool2d(x, *windows).shape
+        g = g[:, :, : size[2], : size[3]].contiguous().to(x.dtype)
+        (library.compile(pool) if compiled else pool)(x, g).backward()
+        return x.grad.to(library.float32).numpy()
+
+    np.testing.assert_array_equal(gradient(tidu, compiled), gradient(torch, False))

@@ -103,7 +103,12 @@ def _max_place(g_, x, *, kernel, stride, padding, dilation, size, shape):
     apart = all(s > d * (k - 1) for s, d, k in zip(stride, dilation, kernel, strict=True))
     # Masked writes cost three times a product, which serves unless 0 * inf would spoil it.
     finite = g.dtype.kind == "f" and np.isfinite(np.add.reduce(g, axis=None))
-    for there, here, hit in _hits(x, out, kernel, stride, padding, dilation):
+    hits = _hits(x, out, kernel, stride, padding, dilation)
+    if (
+        not apart
+    ):  # cotangents are added in the order of windows: an element is the first one's last
+        hits = reversed(list(hits))
+    for there, here, hit in hits:
         target = result[here]
         if finite and apart:
             np.multiply(g[there], hit, out=target)

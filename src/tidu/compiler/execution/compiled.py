@@ -23,6 +23,7 @@ from ...transforms.trace import pick
 from ..graphs.exchanges import pooled_first
 from ..graphs.expansions import expanded
 from ..graphs.handing import handed_on
+from ..graphs.maxima import places_kept
 from .backward import Backward
 from .program import Program
 
@@ -383,7 +384,8 @@ def _exchanged(graph, captured):
     whole = Graph()
     whole.inputs, whole.constants, whole._count = graph.inputs, graph.constants, graph._count
     whole.equations, whole.outputs = graph.equations, [*graph.outputs, *gradients]
-    found, results = expanded(pooled_first(whole), named=True), len(graph.outputs)
+    results = len(graph.outputs)
+    found = expanded(places_kept(pooled_first(whole)), named=True)
     captured.backward = count, forward, found.outputs[results:]
     found.outputs = found.outputs[:results]
     return found

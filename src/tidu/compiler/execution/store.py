@@ -11,23 +11,21 @@ import contextlib
 import io
 import os
 import pickle
-import sys
 from functools import cache, partial
 from importlib.util import find_spec
-from operator import is_
 
 import numpy as np
 
 from ...base.dtypes import DEFAULT
 from ...core.blocks import THREADS
 from ...core.primitive import Primitive
+from ...program.encoding import Encoder, Unknown, name_of, primitive_at
 from ...program.ir import Equation, Graph, Variable
 from ..loops import library
 from ..loops.layout import Ref
 from ..machine import cache as files
 from ..machine import native
-from ..machine.sources import stamp
-from .encoding import Unknown, encoded, name_of, primitive_at
+from ..machine.sources import Watched, stamp
 from .executable import Code, Epilogue, Executable, Operation
 
 __all__ = ["find"]
@@ -65,7 +63,7 @@ class Place:
 
     def keep(self, made):
         """Keep an executable that was planned just now, its code linked."""
-        if _changed():
+        if _PLANNERS.changed():
             return
         out = io.BytesIO()
         with contextlib.suppress(pickle.PicklingError, Unknown):
@@ -76,16 +74,31 @@ class Place:
 
 def find(source):
     """The Place of what is planned from `source`, or None where it is not kept."""
-    if source.varying or files.directory() is None or _changed():
+    if source.varying or files.directory() is None or _PLANNERS.changed():
         return None
     try:
-        text, arrays = encoded(source)
+        text, arrays = _text(source)
         stamp = _library()
     except Unknown:
         return None
     threads, default, vectors = THREADS.count, repr(DEFAULT.numpy), native.HOST.vector_bytes
     return Place(files.key_of("executable", stamp, _switches(), threads, default, vectors,
                               native.compiler(), text), arrays)  # fmt: skip
+
+
+def _text(source):
+    """(text, arrays) of a `planning.Source`."""
+    made, roots = Encoder(), {}
+    made.graph(source.recorded)
+    made.thing([sorted(source.targets.items()), source.again, source.varying,
+                sorted(source.orders.items())])  # fmt: skip
+    for home in source.homes:
+        if home is None:
+            made.thing(None)
+            continue
+        made.thing((roots.setdefault(home.root, len(roots)), home.order, home.shape))
+        made.thing(home.variable)
+    return made.text(), made.arrays
 
 
 # --- what decides, besides the source -------------------------------------------------------------
@@ -106,21 +119,13 @@ def _library():
 
 
 def _planners():
-    """The modules that decide what a program is planned to, and what stands in them."""
+    """The modules that decide what a program is planned to."""
     package = __name__.rpartition(".execution")[0]
-    own = ("machine.", "loops.", "graphs.", "execution.")
     root = package.rpartition(".")[0]
-    homes = [*[f"{package}.{name}" for name in own],
+    homes = [*[f"{package}.{name}." for name in ("machine", "loops", "graphs", "execution")],
              *[f"{root}.{name}." for name in ("primitives", "program", "transforms")]]  # fmt: skip
-    names = [name for name in sys.modules if name.startswith(tuple(homes))]
-    return [(vars(sys.modules[name]), dict(vars(sys.modules[name])))
-            for name in names if name not in (__name__, f"{package}.execution.program",
-                                              f"{package}.execution.compiled")]  # fmt: skip
-
-
-def _changed():
-    """Whether somebody has put something of their own into a module that plans."""
-    return not all(all(map(is_, map(now.get, then), then.values())) for now, then in _PLANNERS)
+    own = __name__, f"{package}.execution.program", f"{package}.execution.compiled"
+    return Watched(tuple(homes), own)
 
 
 # --- the file -------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ what is above zero.
 
 from ...primitives import arithmetic, base, comparison, pooling
 from ...program.ir import Equation, Variable
+from ..loops.maxima import taps_place
 
 __all__ = ["pooled_first", "summed_first"]
 
@@ -113,7 +114,7 @@ def _placed(out, e, x, pooled, mask):
 def summed_first(graph):
     """The graph with sums over all pooled axes taken before the gradient of max_pool is spread:
     each window has one place."""
-    spread = {e.outs[0]: e for e in graph.equations if e.prim is pooling.max_place}
+    spread = {e.outs[0]: e for e in graph.equations if e.prim in _SPREADING}
     out = graph.__class__()
     out.inputs, out.outputs, out.constants = graph.inputs, graph.outputs, graph.constants
     out._count = graph._count
@@ -124,6 +125,9 @@ def summed_first(graph):
             e = Equation(e.prim, [place.ins[0], *e.ins[1:]], e.outs, e.params)
         out.equations.append(e)
     return out
+
+
+_SPREADING = (pooling.max_place, taps_place)
 
 
 def _pooled(e):

@@ -38,7 +38,7 @@ _ALWAYS = (
     base.reduce_sum, reductions.mean, reductions.amax, reductions.amin, contraction.matmul,
     contraction.mv, contraction.linear_map, contraction.linear_product, convolution,
     convolution_weight, transposed_convolution, normalization.normalize, network.softmax,
-    network.log_softmax, pooling.max_pool, pooling.mean_pool, f.rsqrt,
+    network.log_softmax, pooling.mean_pool, f.rsqrt,
 )  # fmt: skip
 
 
@@ -74,7 +74,7 @@ def _widens(e):
     ]
     if any(not _narrow(v) and v.element_type != F32 for v in floats):
         return False
-    if e.prim in (pooling.max_place, pooling.mean_spread):
+    if e.prim is pooling.mean_spread:
         return _apart(**e.params)
     if e.prim is f.pow:
         return _number(e.ins[1]) in (0.5, 1, 2)
@@ -83,10 +83,9 @@ def _widens(e):
     return len(e.outs) == 1 and _once(e.prim, e.outs[0].element_type)
 
 
-def _apart(kernel, stride, dilation=(), **others):
+def _apart(kernel, stride, **others):
     """Whether no windows overlap, in which cotangents are added in 16 bits."""
-    dilation = dilation or (1,) * len(kernel)
-    return all(s > d * (k - 1) for s, d, k in zip(stride, dilation, kernel, strict=True))
+    return all(s >= k for s, k in zip(stride, kernel, strict=True))
 
 
 def _once(prim, to):

@@ -17,6 +17,7 @@ from .exchanges import pooled_first, summed_first
 from .expansions import expanded
 from .halves import widened
 from .layouts import laid_out
+from .maxima import places_kept
 from .questions import check, demand
 from .recomputation import recomputed
 from .reshapes import reshaped_last
@@ -269,6 +270,7 @@ def _views(graph, of=None, strides=VIEWS):
 PASSES = {
     "widen": widened, "expand": expanded, "simplify": simplified, "share": shared,
     "drop unused": needed, "pool first": pooled_first, "sum first": summed_first,
+    "keep places": places_kept,
     "reshape last": reshaped_last, "recompute": recomputed, "orders given": _given_orders,
     "old values": _old_values, "own memory": _own_memory, "lay out": laid_out,
 }  # fmt: skip

@@ -92,9 +92,7 @@ class _Body:
         loop(m, Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop"), unit)
         m.line("ret void")
         body = m.text("define internal void @body(ptr %args, i64 %start, i64 %stop)")
-        letter = "s" if self.kind == "f32" else "d"
-        place = [(f"{letter}gemm", library.address(letter))]
-        return kernels.build(body, self.kinds, m.module, chunk=None, work=1 << 12, imports=place)
+        return kernels.Body(body, self.kinds, m.module, chunk=None, work=1 << 12)
 
 
 def _forward(kind, causal):
@@ -179,7 +177,9 @@ def _kernel(make, dtype, causal):
     found = _KERNELS.get(key)
     if found is None:
         with _LOCK:
-            found = _KERNELS[key] = make(kind_of(dtype), causal)
+            letter = "s" if kind_of(dtype) == "f32" else "d"
+            place = [(f"{letter}gemm", library.address(letter))]
+            found = _KERNELS[key] = kernels.made(make, kind_of(dtype), causal, imports=place)
     ensure()
     return found
 

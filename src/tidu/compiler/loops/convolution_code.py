@@ -172,7 +172,7 @@ class Body:
         """The built-in function of what has been written."""
         m = self.m
         body = m.text("define internal void @body(ptr noalias %args, i64 %start, i64 %stop)")
-        return kernels.build(body, self.kinds, m.module, chunk=1, work=ALWAYS)
+        return kernels.Body(body, self.kinds, m.module, chunk=1, work=ALWAYS)
 
 
 # --- out[k, p] = Σ over j of w[k, j] · buffer[offset[j] + p] --------------------------------------

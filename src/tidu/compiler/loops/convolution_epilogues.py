@@ -179,7 +179,7 @@ def _through_all(text, module):
     loop(m, Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop"), plane)
     m.line("ret void")
     body = m.text("define internal void @body(ptr noalias %args, i64 %start, i64 %stop)")
-    return kernels.whole(f"{text}\n{body}", kinds, module, chunk=None, work=_LEAST)
+    return kernels.Body(f"{text}\n{body}", kinds, module, chunk=None, work=_LEAST).whole()
 
 
 _LEAST = 16  # elements of a plane, at least

@@ -5,6 +5,7 @@ from math import ceil
 
 import numpy as np
 
+from ..machine import kernels
 from ..machine.code import BYTES, kind_of
 from ..machine.native import HOST
 
@@ -32,7 +33,7 @@ def kernel_of(make, dtype, *options):
     found = _KERNELS.get(key)
     if found is None:
         with _LOCK:
-            found = _KERNELS[key] = make(kind_of(dtype), *options)
+            found = _KERNELS[key] = kernels.made(make, kind_of(dtype), *options)
     return found
 
 

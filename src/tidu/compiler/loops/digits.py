@@ -151,11 +151,11 @@ def _kernel(here, there, row):
     found = _KERNELS.get((here, there, row))
     if found is None:
         with _LOCK:
-            found = _KERNELS[here, there, row] = _made(here, there, row)
+            found = _KERNELS[here, there, row] = kernels.made(_written, here, there, row)
     return found
 
 
-def _made(here, there, row):
+def _written(here, there, row):
     """``kernel(a, b, c, d, table, shift, base, flip, elements, parts, chunk, parts)``"""
     kinds = ["ptr"] * 5 + ["i64"] * 6
     m = Code()
@@ -172,4 +172,4 @@ def _made(here, there, row):
              f"{'i64 ' if value.kind == 'ptr' else ''}0"
              for name, value in zip(_ARGUMENTS, given, strict=False)]  # fmt: skip
     body = text.removesuffix("}") + "\n".join(named) + parts
-    return kernels.build(body, kinds, [], chunk=None, work=_SHARED)
+    return kernels.Body(body, kinds, [], chunk=None, work=_SHARED)

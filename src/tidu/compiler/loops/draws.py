@@ -54,13 +54,13 @@ def normal_pairs(numbers):
     _kernel("pairs", _pairs)(numbers, numbers.size // 2)
 
 
-def _kernel(name, build):
+def _kernel(name, write):
     found = _KERNELS.get(name)
     if found is None:
         with _LOCK:
             found = _KERNELS.get(name)
             if found is None:
-                found = _KERNELS[name] = build()
+                found = _KERNELS[name] = kernels.made(write)
     ensure()
     return found
 
@@ -68,7 +68,7 @@ def _kernel(name, build):
 def _finish(m, kinds, **sharing):
     m.line("ret void")
     body = m.text("define internal void @body(ptr noalias %args, i64 %start, i64 %stop)")
-    return kernels.build(body, kinds, m.module, **sharing)
+    return kernels.Body(body, kinds, m.module, **sharing)
 
 
 def _range(m):

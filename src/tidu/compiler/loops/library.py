@@ -219,11 +219,10 @@ _WORK = 1 << 15
 
 def _text(kind, biased):
     decided = "products", kind, biased, native.HOST.vector_bytes
-    return Text(lambda: kernels.whole(*_body(kind, biased), None, _WORK), *decided)
+    return Text(lambda: _body(kind, biased).whole(), *decided)
 
 
 def _body(kind, biased):
-    """(the text of its body, the kinds of its arguments, declarations)."""
     m = Code(lanes=native.HOST.vector_bytes // BYTES[kind])
     names = ["ptr"] * 4 + ["i64"] * 20
     c, a, b, bias, *n = kernels.arguments(m, names)
@@ -232,7 +231,7 @@ def _body(kind, biased):
     _all_units(m, lambda u: _unit(m, kind, u, c, left, right, n[6:9], n[9:13], stack,
                                   bias if biased else None))  # fmt: skip
     body = m.text("define internal void @body(ptr %args, i64 %start, i64 %stop)")
-    return body, names, m.module
+    return kernels.Body(body, names, m.module, None, _WORK)
 
 
 def _kernel(dtype, biased):

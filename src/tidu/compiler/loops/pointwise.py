@@ -61,6 +61,10 @@ def pointwise(graph, numbers=()):
 
     Inputs whose position is in `numbers` are Python floats; the others, and the outputs, arrays.
     """
+    return kernels.made(_written, graph, sorted(numbers))
+
+
+def _written(graph, numbers):
     smallest = min(
         [BYTES[kind_of(v.element_type)] for v in (*graph.inputs, *graph.outputs)
          if kind_of(v.element_type)[0] == "f"] or [4]
@@ -87,7 +91,7 @@ def pointwise(graph, numbers=()):
     over(m, Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop"), at)
     m.line("ret void")
     body = m.text("define internal void @body(ptr noalias %args, i64 %start, i64 %stop)")
-    return kernels.build(body, kinds, m.module)
+    return kernels.Body(body, kinds, m.module)
 
 
 def over(m, start, stop, at, size=None):

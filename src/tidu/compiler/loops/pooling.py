@@ -1,8 +1,9 @@
 """Pooling over the last one to three axes in generated code, forwards and backwards.
 
 One vector is neighbouring windows of a row; their elements lie `stride` apart, so a whole run is
-read and every stride-th element taken out of it. What is padding is masked. Each function answers
-None where NumPy should do it. Read `_Pool` and then the writers below it.
+read and every stride-th element taken out of it. What is padding is masked. Cotangents are added in
+the order of windows, as PyTorch adds them, and 16-bit floats are rounded after each. Each function
+answers None where NumPy should do it. Read `_Pool` and then the writers below it.
 """
 
 import math
@@ -12,15 +13,18 @@ from math import prod
 import numpy as np
 
 from ..machine import kernels, native
-from ..machine.code import BYTES, Code, Value, kind_of
+from ..machine.code import BYTES, HALVES, Code, Value, held_as, stored_as
 from ..machine.pool import ensure
+from .elements import half_serves
 from .reductions import loop
 
-__all__ = ["max_place", "max_pool", "max_positions", "mean_pool", "mean_spread"]
+__all__ = ["max_place", "max_pool", "max_positions", "max_taps", "mean_pool", "mean_spread",
+           "taps_place", "taps_serve"]  # fmt: skip
 
 LEAST = 1 << 12  # elements from which a compiled loop gains
 _MOST = 1 << 31  # places in a row are 32 bits wide
 _TYPES = (np.dtype(np.float32), np.dtype(np.float64))
+_TAPS = 1 << 7  # elements of a window whose numbers are kept in 8 bits
 _WIDEST, _APART = 11, 4  # of the last axis: elements of a window, stride
 _LOCK = threading.Lock()
 _KERNELS = {}
@@ -29,7 +33,8 @@ _NUMBERS = tuple([f"{name}{a}" for name in ("size", "out", "kernel", "stride", "
 
 
 class _Pool:
-    """A kernel over planes being written; `kernel`, `stride`, `dilation` of the last axis.
+    """A kernel over planes being written; `kernel`, `stride`, `dilation` of the last axis; `held`:
+    what elements of the `kind` are computed with.
 
     `tiled`: windows lie side by side, all within the plane, and a row has at least one vector of
     so many of them (0: not so). Then nothing is masked: the last vector of a row takes in some of
@@ -38,8 +43,8 @@ class _Pool:
 
     def __init__(self, kind, pointers, kernel, stride, dilation, tiled=0):
         self.kind, self.kernel, self.stride, self.dilation = kind, kernel, stride, dilation
-        self.tiled = tiled > 0
-        m = self.m = Code(lanes=tiled or native.HOST.vector_bytes // BYTES[kind])
+        self.tiled, self.held = tiled > 0, "f32" if kind in HALVES.values() else kind
+        m = self.m = Code(lanes=tiled or native.HOST.vector_bytes // BYTES[self.held])
         self.kinds = ["ptr"] * len(pointers) + ["i64"] * len(_NUMBERS)
         names = [*pointers, *_NUMBERS]
         for name, value in zip(names, kernels.arguments(m, self.kinds), strict=True):
@@ -151,29 +156,35 @@ class _Pool:
         value = self.m.load(place, self.kind, self.m.lanes * self.stride, mask)
         return self.strided(value), self.strided(mask)
 
+    def write(self, value, place, mask=None):
+        """Write what was computed, rounded."""
+        if self.held != self.kind:
+            value = self.m.stored(self.m.rounded(value, self.kind), self.kind)
+        self.m.store(value, place, mask)
+
     def add_to(self, plane, row, c, parts):
         """Add to each element of the windows its part, given for every tap."""
+        if self.dilation * (self.kernel - 1) < self.stride:
+            total = self.spread(parts[0], 0)
+            for tap, part in enumerate(parts[1:], 1):
+                total = total + self.spread(part, tap * self.dilation)
+            return self._add(plane, row, self.start(c, 0), total)
+        for tap in reversed(range(self.kernel)):  # an element meets the first window's last tap
+            self._add(plane, row, self.start(c, tap), self.spread(parts[tap], 0))
+
+    def _add(self, plane, row, first, total):
         m = self.m
-        together = self.dilation * (self.kernel - 1) < self.stride
-        total = None
-        for tap, part in enumerate(parts):
-            spread = self.spread(part, tap * self.dilation if together else 0)
-            total = spread if total is None or not together else total + spread
-            if together and tap + 1 < self.kernel:
-                continue
-            first = self.start(c, 0 if together else tap)
-            place = m.at(plane, row + first, self.kind)
-            if self.tiled:
-                m.store(total, place)
-                continue
-            mask = self.run(first)
-            m.store(m.load(place, self.kind, total.lanes, mask) + total, place, mask)
+        place = m.at(plane, row + first, self.kind)
+        if self.tiled:
+            return self.write(total, place)
+        mask = self.run(first)
+        self.write(m.load(place, self.kind, total.lanes, mask) + total, place, mask)
 
     def best(self, plane, a, b, c, better):
         """Walk through the windows; ``better(tap number, row, tap, which, value)`` where an
         element is the first or larger than those before, or NaN: the one PyTorch takes."""
         m = self.m
-        top, found = self.variable(self.kind, -math.inf), self.variable("i8", 0)
+        top, found = self.variable(self.held, -math.inf), self.variable("i8", 0)
         if self.tiled:
             corner = (a * self.stride0 * self.size1 + b * self.stride1) * self.size2
             self.put(top, self.element(plane, corner, c, 0)[0])
@@ -196,13 +207,34 @@ class _Pool:
         self.each_row(a, b, row)
         return self.get(top)
 
+    def chosen(self, plane, a, b, c, kind):
+        """(the largest of each window, the number of its element, of this kind)."""
+        m, number_of = self.m, self.variable(kind, 0)
+
+        def better(number, row, tap, which, value):
+            number = m.splat(m.convert(number, kind))
+            self.put(number_of, m.select(which, number, self.get(number_of)))
+
+        self.put(number_of)
+        return self.best(plane, a, b, c, better), self.get(number_of)
+
+    def give(self, plane, a, b, c, g, chosen):
+        """Add each cotangent to the element of its window that was chosen."""
+        m = self.m
+
+        def row(r, number):
+            numbers = [m.splat(m.convert(number + tap, chosen.kind)) for tap in range(self.kernel)]
+            self.add_to(plane, r, c, [m.select(chosen == n, g, 0.0) for n in numbers])
+
+        self.each_row(a, b, row)
+
     def finish(self, plane):
         """The built-in function that runs ``plane(number)`` for all planes."""
         m = self.m
         loop(m, Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop"), plane)
         m.line("ret void")
         body = m.text("define internal void @body(ptr noalias %args, i64 %start, i64 %stop)")
-        return kernels.build(body, self.kinds, m.module, chunk=4, work=1 << 8)
+        return kernels.Body(body, self.kinds, m.module, chunk=4, work=1 << 8)
 
 
 def _max_pool(kind, *static):
@@ -213,7 +245,7 @@ def _max_pool(kind, *static):
 
         def write(a, b, c, mask):
             top = p.best(source, a, b, c, lambda *_: None)
-            p.m.store(top, p.m.at(target, (a * p.out1 + b) * p.out2 + c, kind), mask)
+            p.write(top, p.m.at(target, (a * p.out1 + b) * p.out2 + c, kind), mask)
 
         p.each_output(write)
 
@@ -243,6 +275,44 @@ def _max_positions(kind, *static):
     return p.finish(plane)
 
 
+def _max_taps(kind, *static):
+    p = _Pool(kind, ("y", "taps", "x"), *static)
+    m = p.m
+
+    def plane(n):
+        source, target = m.at(p.x, n * p.input, kind), m.at(p.y, n * p.output, kind)
+        taps = m.at(p.taps, n * p.output, "i8")
+
+        def write(a, b, c, mask):
+            place = (a * p.out1 + b) * p.out2 + c
+            top, chosen = p.chosen(source, a, b, c, "i8")
+            p.write(top, m.at(target, place, kind), mask)
+            m.store(chosen, m.at(taps, place, "i8"), mask)
+
+        p.each_output(write)
+
+    return p.finish(plane)
+
+
+def _taps_place(kind, *static):
+    p = _Pool(kind, ("into", "g", "taps"), *static)
+    m = p.m
+
+    def plane(n):
+        target, cotangent = m.at(p.into, n * p.input, kind), m.at(p.g, n * p.output, kind)
+        taps = m.at(p.taps, n * p.output, "i8")
+
+        def write(a, b, c, mask):
+            place = (a * p.out1 + b) * p.out2 + c
+            chosen = m.load(m.at(taps, place, "i8"), "i8", mask=mask)
+            g = m.load(m.at(cotangent, place, kind), kind, mask=mask)
+            p.give(target, a, b, c, g, chosen)
+
+        p.each_output(write)
+
+    return p.finish(plane)
+
+
 def _max_place(kind, *static):
     p = _Pool(kind, ("into", "g", "x"), *static)
     m = p.m
@@ -250,23 +320,11 @@ def _max_place(kind, *static):
     def plane(n):
         source, target = m.at(p.x, n * p.input, kind), m.at(p.into, n * p.input, kind)
         cotangent = m.at(p.g, n * p.output, kind)
-        chosen = p.variable("i32", 0)
 
         def write(a, b, c, mask):
-            def better(number, row, tap, which, value):
-                number = m.splat(m.convert(number, "i32"))
-                p.put(chosen, m.select(which, number, p.get(chosen)))
-
-            def give(row, number):
-                number = m.convert(number, "i32")
-                parts = [m.select(p.get(chosen) == m.splat(number + tap), g, 0.0)
-                         for tap in range(p.kernel)]  # fmt: skip
-                p.add_to(target, row, c, parts)
-
-            p.put(chosen)
-            p.best(source, a, b, c, better)
+            _, chosen = p.chosen(source, a, b, c, "i32")
             g = m.load(m.at(cotangent, (a * p.out1 + b) * p.out2 + c, kind), kind, mask=mask)
-            p.each_row(a, b, give)
+            p.give(target, a, b, c, g, chosen)
 
         p.each_output(write)
 
@@ -331,26 +389,35 @@ def _tiled(dtype, sizes, outs, kernel, stride, padding, dilation):
     register holds, or half or a quarter, where a row is shorter; else 0."""
     alone = kernel == stride and not any(padding) and all(d == 1 for d in dilation)
     inside = all(out * k <= size for size, out, k in zip(sizes, outs, kernel, strict=True))
-    most = native.HOST.vector_bytes // dtype.itemsize
+    most = native.HOST.vector_bytes // BYTES[held_as(dtype)]
     fitting = [n for n in (most, most // 2, most // 4) if 1 < n <= outs[-1]]
     return fitting[0] if alone and inside and fitting else 0
 
 
 def _kernel(make, dtype, kernel, stride, dilation, tiled):
-    key = make, dtype.num, kernel[-1], stride[-1], dilation[-1], tiled
+    key = make, stored_as(dtype), kernel[-1], stride[-1], dilation[-1], tiled
     found = _KERNELS.get(key)
     if found is None:
         with _LOCK:
-            found = _KERNELS[key] = make(kind_of(dtype), *key[2:])
+            found = _KERNELS[key] = kernels.made(make, *key[1:])
     ensure()
     return found
 
 
 def _serves(dtype, count, kernel, stride):
     return (
-        dtype in _TYPES and LEAST <= count < _MOST and len(kernel) <= 3
-        and kernel[-1] <= _WIDEST and stride[-1] <= _APART
+        LEAST <= count < _MOST and len(kernel) <= 3
+        and kernel[-1] <= _WIDEST and stride[-1] <= _APART and _loads(dtype)
     )  # fmt: skip
+
+
+def _loads(dtype):
+    return dtype in _TYPES or (dtype.name in HALVES and half_serves(dtype))
+
+
+def taps_serve(dtype, count, kernel, stride):
+    """Whether `max_taps` and `taps_place` are loops, for `count` elements."""
+    return prod(kernel) <= _TAPS and _serves(dtype, count, kernel, stride)
 
 
 def _numbers(sizes, outs, kernel, stride, padding, dilation):
@@ -363,31 +430,43 @@ def _numbers(sizes, outs, kernel, stride, padding, dilation):
     ]  # fmt: skip
 
 
-def _pooled(make, x, dtype, kernel, stride, padding, dilation, size, *more):
+def _pooled(make, x, dtypes, kernel, stride, padding, dilation, size, *more):
+    """An array of each type."""
     if not _serves(x.dtype, x.size, kernel, stride):
         return None
     lead = x.ndim - len(kernel)
-    y = np.empty((*x.shape[:lead], *size), dtype)
-    if y.size:
+    made = [np.empty((*x.shape[:lead], *size), dtype) for dtype in dtypes]
+    if made[0].size:
         given = x.shape[lead:], tuple(size), tuple(kernel), tuple(stride), padding, dilation
         numbers = _numbers(*given)
         run = _kernel(make, x.dtype, kernel, stride, dilation, _tiled(x.dtype, *given))
-        run(y, np.ascontiguousarray(x), *more, *numbers, prod(x.shape[:lead]))
-    return y
+        run(*made, np.ascontiguousarray(x), *more, *numbers, prod(x.shape[:lead]))
+    return made
 
 
 def max_pool(x, kernel, stride, padding, dilation, size):
-    return _pooled(_max_pool, x, x.dtype, kernel, stride, padding, dilation, size)
+    made = _pooled(_max_pool, x, [x.dtype], kernel, stride, padding, dilation, size)
+    return made and made[0]
 
 
 def max_positions(x, kernel, stride, padding, dilation, size):
-    return _pooled(_max_positions, x, np.int64, kernel, stride, padding, dilation, size)
+    made = _pooled(_max_positions, x, [np.int64], kernel, stride, padding, dilation, size)
+    return made and made[0]
+
+
+def max_taps(x, kernel, stride, padding, dilation, size):
+    """[the largest of each window, the number of its element in the window]; not for windows of
+    more elements than `taps_serve` allows."""
+    return _pooled(_max_taps, x, [x.dtype, np.int8], kernel, stride, padding, dilation, size)
 
 
 def mean_pool(x, kernel, stride, padding, size, divisor):
+    if x.dtype not in _TYPES:
+        return None
     counts = _counts(divisor, size, x.dtype)
-    return _pooled(_mean_pool, x, x.dtype, kernel, stride, padding, (1,) * len(kernel), size,
+    made = _pooled(_mean_pool, x, [x.dtype], kernel, stride, padding, (1,) * len(kernel), size,
                    *counts)  # fmt: skip
+    return made and made[0]
 
 
 def _spread(make, g, shape, kernel, stride, padding, dilation, *more):
@@ -406,21 +485,27 @@ def _spread(make, g, shape, kernel, stride, padding, dilation, *more):
 
 
 def max_place(g, x, kernel, stride, padding, dilation):
-    if x.dtype is not g.dtype:
+    if x.dtype != g.dtype:
         return None
     return _spread(_max_place, g, x.shape, kernel, stride, padding, dilation,
                    np.ascontiguousarray(x))  # fmt: skip
 
 
+def taps_place(g, taps, kernel, stride, padding, dilation, shape):
+    """Each cotangent at the element of its window that has this number."""
+    return _spread(_taps_place, g, shape, kernel, stride, padding, dilation,
+                   np.ascontiguousarray(taps))  # fmt: skip
+
+
 def mean_spread(g, kernel, stride, padding, shape, divisor):
+    if g.dtype not in _TYPES:
+        return None
     counts = _counts(divisor, g.shape[g.ndim - len(kernel) :], g.dtype)
     return _spread(_mean_spread, g, shape, kernel, stride, padding, (1,) * len(kernel), *counts)
 
 
 def _counts(divisor, outs, dtype):
     """For each of three axes, what the outputs along it are divided by."""
-    if dtype not in _TYPES:
-        return ()
     each = [np.array(c, dtype) for c in divisor] if isinstance(divisor, tuple) else [
         np.full(n, divisor if a == 0 else 1, dtype) for a, n in enumerate(outs)
     ]  # fmt: skip

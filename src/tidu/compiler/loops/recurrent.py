@@ -12,7 +12,7 @@ from ...primitives.composed import placed
 from ...program.ir import Variable
 from ..machine import native
 from ..machine.code import kind_of
-from ..machine.kernels import aligned
+from ..machine.kernels import aligned, made
 from ..machine.pool import ensure
 from .nests import Written
 from .recurrent_code import GATES, KEPT, VECTORS, backward, forward, packing
@@ -47,7 +47,7 @@ def _kernel(make, dtype, *options):
     found = _KERNELS.get(key)
     if found is None:
         with _LOCK:
-            found = _KERNELS[key] = make(kind_of(dtype), *options)
+            found = _KERNELS[key] = made(make, kind_of(dtype), *options)
     ensure()
     return found
 

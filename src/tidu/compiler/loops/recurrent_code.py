@@ -117,7 +117,7 @@ class _Body:
         if self.inside:
             return m.text(HEADER), m.module
         body = m.text("define internal void @body(ptr noalias %args, i64 %start, i64 %stop)")
-        return kernels.build(body, self.kinds, m.module, chunk=1, work=1 << 15)
+        return kernels.Body(body, self.kinds, m.module, chunk=1, work=1 << 15)
 
 
 def forward(kind, mode, biased, whole, inside=False):

@@ -122,7 +122,7 @@ def _kernel(name, count, dtype):
     if found is None:
         make = {"spans": spans, "columns": columns, "narrow": narrow}[name]
         with _LOCK:
-            found = _KERNELS[key] = make(count, kind_of(dtype))
+            found = _KERNELS[key] = kernels.made(make, count, kind_of(dtype))
     ensure()
     return found
 
@@ -158,7 +158,7 @@ def spans(count, kind):
     loop(m, Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop"), row)
     m.line("ret void")
     body = m.text("define internal void @body(ptr noalias %args, i64 %start, i64 %stop)")
-    return kernels.build(body, kinds, m.module, chunk=4, work=1 << 10)
+    return kernels.Body(body, kinds, m.module, chunk=4, work=1 << 10)
 
 
 def _total(m, kind, count, line):
@@ -246,7 +246,7 @@ def columns(count, kind, lanes=32):
     loop(m, Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop"), strip)
     m.line("ret void")
     body = m.text("define internal void @body(ptr noalias %args, i64 %start, i64 %stop)")
-    return kernels.build(body, kinds, m.module, chunk=None, work=1 << 8)
+    return kernels.Body(body, kinds, m.module, chunk=None, work=1 << 8)
 
 
 def narrow(count, kind):

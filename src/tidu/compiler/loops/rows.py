@@ -84,12 +84,12 @@ def _kernel(name, dtype, *options):
     found = _KERNELS.get(key)
     if found is None:
         with _LOCK:
-            found = _KERNELS[key] = _build(name, kind_of(dtype), options)
+            found = _KERNELS[key] = kernels.made(_written, name, kind_of(dtype), options)
     ensure()
     return found
 
 
-def _build(name, kind, options):
+def _written(name, kind, options):
     pointers, numbers, write = _WRITERS[name]
     m = Code(lanes=native.HOST.vector_bytes // BYTES[kind])
     kinds = ["ptr"] * pointers + [kind] * numbers + ["i64"] * 2
@@ -102,7 +102,7 @@ def _build(name, kind, options):
     loop(m, Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop"), row)
     m.line("ret void")
     body = m.text("define internal void @body(ptr noalias %args, i64 %start, i64 %stop)")
-    return kernels.build(body, kinds, m.module, chunk=None, work=1 << 8)
+    return kernels.Body(body, kinds, m.module, chunk=None, work=1 << 8)
 
 
 def _shared(count):

@@ -57,9 +57,9 @@ def rows_taken(out, table, places):
 _PIECE = 1 << 16  # bytes a thread copies at a time
 
 
-def _kernel(build, dtype):
+def _kernel(write, dtype):
     with _LOCK:
-        kernel = _KERNELS[build, dtype] = build(kind_of(dtype))
+        kernel = _KERNELS[write, dtype] = kernels.made(write, kind_of(dtype))
     return kernel
 
 
@@ -87,7 +87,7 @@ def _rows_taken(kind):
     m.loop_close(loop)
     m.line("ret void")
     body = m.text("define internal void @body(ptr noalias %args, i64 %start, i64 %stop)")
-    return kernels.build(body, kinds, m.module, chunk=None, work=1 << 8)
+    return kernels.Body(body, kinds, m.module, chunk=None, work=1 << 8)
 
 
 def _filled(kind):
@@ -121,4 +121,4 @@ def _finish(m, kinds, at):
     over(m, Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop"), at)
     m.line("ret void")
     body = m.text("define internal void @body(ptr noalias %args, i64 %start, i64 %stop)")
-    return kernels.build(body, kinds, m.module)
+    return kernels.Body(body, kinds, m.module)

@@ -56,7 +56,7 @@ def _kernels(dtype, how):
     with _LOCK:
         for key, make in ((dtype, _spread), (how, _order), (dtype.itemsize, _taken)):
             if key not in _KERNELS:
-                _KERNELS[key] = make(key)
+                _KERNELS[key] = kernels.made(make, key)
     return _KERNELS[dtype], _KERNELS[how], _KERNELS[dtype.itemsize]
 
 
@@ -140,4 +140,4 @@ def _by_rows(kinds, widths, lengths, passed, functions):
         "  %more = icmp slt i64 %following, %last", "  br i1 %more, label %rows, label %done",
         "done:", "  ret void", "}",
     ])  # fmt: skip
-    return kernels.build(body, kinds, functions, chunk=None)
+    return kernels.Body(body, kinds, functions, chunk=None)

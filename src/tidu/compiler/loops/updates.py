@@ -36,14 +36,17 @@ def update(formula, numbers, arrays):
     kernel = _KERNELS.get(key)
     if kernel is None:
         with _LOCK:
-            kernel = _KERNELS[key] = _build(formula, numbers, len(arrays), kind_of(dtype))
+            kind = kind_of(dtype)
+            kernel = _KERNELS[key] = kernels.made(
+                _written, formula, numbers, len(arrays), kind, key=(formula, signs, key[-1], kind)
+            )
     ensure()
     values = [n for n in numbers if n is not None and n.__class__ is not bool]
     kernel(*arrays, *values, first.size)
     return True
 
 
-def _build(formula, numbers, count, kind):
+def _written(formula, numbers, count, kind):
     m = Code(lanes=native.HOST.vector_bytes // BYTES[kind])
     variable = [n is not None and n.__class__ is not bool for n in numbers]
     kinds = ["ptr"] * count + ["f64"] * sum(variable)
@@ -63,7 +66,7 @@ def _build(formula, numbers, count, kind):
     over(m, Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop"), at)
     m.line("ret void")
     body = m.text("define internal void @body(ptr noalias %args, i64 %start, i64 %stop)")
-    return kernels.build(body, kinds, m.module)
+    return kernels.Body(body, kinds, m.module)
 
 
 class _Cell:

@@ -8,13 +8,16 @@ all threads where the size is worth it. Who calls must have checked types, sizes
 import ctypes
 from functools import cache
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
 from . import native, pool
 from .code import Code, Value
+from .sources import Text, decided
 
-__all__ = ["RELEASE", "aligned", "arguments", "build", "exchange", "function_at", "load", "whole"]
+__all__ = ["RELEASE", "Body", "aligned", "arguments", "exchange", "function_at", "load",
+           "made"]  # fmt: skip
 
 _HEADER = object.__basicsize__  # the data pointer is an array's first field
 RELEASE = 1 << 15  # elements from which other Python threads may run meanwhile
@@ -87,19 +90,31 @@ _FASTCALL = 0x80
 _LONGEST = 100  # letters of a name
 
 
-def build(body, kinds, module, chunk=1 << 14, work=1, imports=()):
-    """The built-in function for a body's text (``define internal void @body(...) {...}``).
+class Body(NamedTuple):
+    """The text of a body (``define internal void @body(...) {...}``), the kinds of its arguments
+    and what it declares. `work` is what one unit of size stands for in elements, `chunk` how many
+    units a thread takes at a time; None: the last argument before the size says it."""
 
-    `work` is what one unit of size stands for in elements, `chunk` how many units a thread takes
-    at a time; None: the last argument before the size says it. `imports`: (name, address).
-    """
-    (address,) = load(whole(body, kinds, module, chunk, work), imports=imports)
+    text: str
+    kinds: list
+    module: list
+    chunk: int | None = 1 << 14
+    work: int = 1
+
+    def whole(self):
+        """The text that `load` takes."""
+        own = entry(self.kinds, self.chunk, self.work)
+        return "\n".join([_ENTRY, *self.module, self.text, own])
+
+
+def made(write, *given, key=None, imports=()):
+    """The built-in function of the `Body` that ``write(*given)`` gives; nothing is written where
+    the cache has its code. `key`: what of the arguments decides it, where that is less than all;
+    `imports`: (name, address)."""
+    known = decided(write, given if key is None else key)
+    text = Text(lambda: write(*given).whole(), known, native.HOST.vector_bytes)
+    (address,) = load(text if known else text.write(), imports=imports)
     return function_at(address)
-
-
-def whole(body, kinds, module, chunk, work):
-    """The text that `load` takes."""
-    return "\n".join([_ENTRY, *module, body, entry(kinds, chunk, work)])
 
 
 def load(text, exported=(), imports=()):

@@ -39,8 +39,10 @@ from .cells import (
     contents,
     fill,
     globals_in,
+    modules_in,
     names_in,
 )
+from .library import tables
 from .sameness import (
     CONSTANTS,
     entries_of,
@@ -89,11 +91,14 @@ class Reach:
         self.sources = []  # of random numbers, of Python or NumPy
         self.seen, self._classes = set(map(id, self.aside)), set()
         self._globals, self._modules, self._words = set(), {}, {}
+        self._asked = {}  # names of modules looked up in `sys.modules`; None: any may be
         self.reflects = False  # whether it may read attributes whose names no code mentions
         self.whole = True  # whether all was seen: beyond a limit nobody watches
         self.passing = None  # what is another thing at each reading, in words
         self.optimizers = []  # that may be asked whether their first step is still to come
-        self._walk([function])
+        self.gradients = set()  # ids of those of tensors
+        self.cells += [(table, table.cell_contents) for table in tables()]
+        self._walk([function, *[f for table in tables() for f in table.functions()]])
         groups = [live for live, _ in self.dicts if _is_group(live)]
         self.rates = [(group, "lr") for group in groups]
         self.varying = set(map(id, groups))
@@ -179,7 +184,8 @@ class Reach:
     def _of_tensor(self, tensor):
         self.tensors.append(tensor)
         behind = [] if tensor._grad is None else [tensor._grad]
-        if tensor.__dict__:
+        self.gradients.update(map(id, behind))
+        if tensor.__dict__ or id(tensor) not in self.gradients:
             behind += self._of_attributes(tensor)
         return [*behind, *hooks_at(tensor)] if self.hooks else behind
 
@@ -268,6 +274,10 @@ class Reach:
         space, found = function.__globals__, []
         words = names_in(function.__code__)
         self._words.update(dict.fromkeys(words))
+        asked = modules_in(function.__code__)
+        self._asked = (
+            None if None in (asked, self._asked) else {**self._asked, **dict.fromkeys(asked)}
+        )
         names, imports = globals_in(function.__code__)
         for name in names:
             if name in space:
@@ -307,10 +317,18 @@ class Reach:
         root = module.__name__.partition(".")[0]
         if module is sys.modules[_OWN]:  # under `tidu run` its name is torch
             root = _OWN
-        if depth == _DEPTH or root in _OTHERS and root != _OWN:
+        if depth == _DEPTH:
             return []
         inner = [n for n in names if n in vars(module)]
-        if root in sys.stdlib_module_names:  # its functions are not to be looked into
+        if root in sys.stdlib_module_names or root in _OTHERS and root != _OWN:
+            for n in inner:  # its functions are not to be looked into
+                self._global(vars(module), n)
+        if root in _OTHERS and root != _OWN:
+            return []
+        if module is sys and self._asked is not None and "modules" in inner:
+            inner.remove("modules")
+            return [*self._of_modules_asked(), *self._of_module(module, inner, depth)]
+        if root in sys.stdlib_module_names:
             return [v for n in inner if not callable(v := vars(module)[n]) or root == "time"]
         found = []
         for n in inner:
@@ -318,6 +336,12 @@ class Reach:
         if root == _OWN:  # whose functions a program may have replaced by its own
             return [v for v in found if not _is_own(v)]
         return found
+
+    def _of_modules_asked(self):
+        """Those that are looked up in `sys.modules` by names which the functions mention."""
+        for name in self._asked:
+            self._global(sys.modules, name)
+        return [sys.modules[name] for name in self._asked if name in sys.modules]
 
     def _of_modules(self):
         """What the functions mention of modules that no global variable of theirs names."""
@@ -342,7 +366,7 @@ class Reach:
                 return None
             if isinstance(live, dict) and not same_keys(live, copy):
                 return None
-            if isinstance(live, set):
+            if isinstance(live, set) or same_entries(live, copy):
                 continue
             for key, value in copy.items() if isinstance(copy, dict) else enumerate(copy):
                 now = live.get(key, MISSING) if isinstance(copy, dict) else live[key]

@@ -1,7 +1,7 @@
-"""What a program is planned from as one text, exactly: equal texts are equal programs.
+"""Graphs, and what else decides machine code, as one text, exactly: equal texts are equal things.
 
-`encoded(source)` gives the text and the arrays it was found to hold, in order. `Unknown` is raised
-by what has no exact text: a function (of a draw), an object of the user's.
+An `Encoder` writes the text, and gathers the arrays it finds, in order. `Unknown` is raised by what
+has no exact text: a function (of a draw), an object of the user's.
 """
 
 import hashlib
@@ -10,10 +10,10 @@ import sys
 
 import numpy as np
 
-from ...core.primitive import Primitive
-from ...program.ir import Graph, Variable
+from ..core.primitive import Primitive
+from .ir import Graph, Variable
 
-__all__ = ["Unknown", "encoded", "name_of", "primitive_at"]
+__all__ = ["Encoder", "Unknown", "name_of", "primitive_at"]
 
 _HOMES = ("tidu.primitives.", "tidu.transforms.", "tidu.compiler.loops.")
 
@@ -66,30 +66,15 @@ def primitive_at(module, name):
 # --- the text -------------------------------------------------------------------------------------
 
 
-def encoded(source):
-    """(text, arrays) of a `planning.Source`."""
-    return _Encoder().whole(source)
-
-
-class _Encoder:
+class Encoder:
     """The parts of a text. A variable is a number, in the order in which they appear."""
 
     def __init__(self):
         self.parts, self.numbers, self.arrays, self.forms = [], {}, [], {}
         self.told = {}  # of primitives
 
-    def whole(self, source):
-        self.graph(source.recorded)
-        self.thing([sorted(source.targets.items()), source.again, source.varying,
-                    sorted(source.orders.items())])  # fmt: skip
-        roots = {}
-        for home in source.homes:
-            if home is None:
-                self.parts.append("-")
-                continue
-            self.thing((roots.setdefault(home.root, len(roots)), home.order, home.shape))
-            self.thing(home.variable)
-        return " ".join(self.parts), self.arrays
+    def text(self):
+        return " ".join(self.parts)
 
     def graph(self, graph):
         """Its runner, which a compiler gave it, is no part of what it says."""
