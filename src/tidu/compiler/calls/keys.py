@@ -12,6 +12,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from ...base.dtypes import DEFAULT
+from ...base.naming import RENAMED
 from ...core.handle import LEAF, TensorBase, is_inference
 from ...core.modes import LOCAL, OTHERS, STATE, grad_enabled
 from ...core.node import Node
@@ -233,7 +234,8 @@ def _identity(leaf):
         return leaf.real.hex(), leaf.imag.hex()
     if isinstance(leaf, np.generic):
         return leaf.dtype, leaf.tobytes()
-    if kind.__module__.partition(".")[0] == _OWN and kind.__hash__ is not None:
+    own = kind.__module__.partition(".")[0] == _OWN or kind in RENAMED
+    if own and kind.__hash__ is not None:
         return leaf
     return _Same(leaf) if kind.__hash__ is not None else leaf
 

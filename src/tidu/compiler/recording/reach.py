@@ -22,6 +22,7 @@ import numpy as np
 from ...base import tree
 from ...base.devices import device
 from ...base.dtypes import dtype
+from ...base.naming import RENAMED
 from ...base.streams import Generator
 from ...core.handle import TensorBase
 from ...core.node import Node
@@ -228,7 +229,7 @@ class Reach:
         """What an object keeps in slots."""
         found = []
         for base in type(thing).__mro__:
-            if base.__module__.partition(".")[0] in _OTHERS:
+            if _is_of_others(base):
                 continue
             for name, member in vars(base).items():
                 if isinstance(member, types.MemberDescriptorType) and self._matters(name):
@@ -241,7 +242,7 @@ class Reach:
         """The methods and attributes of a user's class and of those it inherits from."""
         found = []
         for base in kind.__mro__:
-            if id(base) in self._classes or base.__module__.partition(".")[0] in _OTHERS:
+            if id(base) in self._classes or _is_of_others(base):
                 continue
             self._classes.add(id(base))
             self.classes.append((base, frozenset(vars(base))))
@@ -320,6 +321,8 @@ class Reach:
 
     def _of_module(self, module, names, depth=0):
         root = module.__name__.partition(".")[0]
+        if module is sys.modules[_OWN]:  # under `tidu run` its name is torch
+            root = _OWN
         if depth == _DEPTH:
             return []
         inner = [n for n in names if n in vars(module)]
@@ -396,7 +399,14 @@ def _differs(pair):
     return now is not was and not is_equal(now, was)
 
 
+def _is_of_others(kind):
+    """Whether a class is none of the program's: Python's, NumPy's, tidu's under any name."""
+    return kind.__module__.partition(".")[0] in _OTHERS or kind in RENAMED
+
+
 def _is_own(value):
+    if isinstance(value, type) and value in RENAMED:
+        return True
     return (getattr(value, "__module__", None) or _OWN).partition(".")[0] == _OWN
 
 
