@@ -4,6 +4,7 @@ import cProfile
 import gc
 import pstats
 import sys
+import types
 import weakref
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import tidu as torch
 from tidu.base.frames import unheard
 from tidu.compiler.loops import blocked, library
+from tidu.compiler.machine import hearing
 from tidu.compiler.recording.breaks import Unplaced
 from tidu.compiler.recording.executed import Executed
 from tidu.core.native import NATIVE
@@ -318,3 +320,56 @@ def test_what_else_stops_a_first_step_under_fullgraph_is_an_error_at_once():
     with pytest.raises(RuntimeError, match="cannot be compiled as one graph"):
         step(torch.ones(2, 3))
     assert not updates.state and all(p.grad is None for p in model.parameters())
+
+
+def test_machine_code_hears_what_pythons_profiler_hears(monkeypatch):
+    """Generators, comprehensions, methods that the interpreter calls, each code once."""
+    if not NATIVE:
+        pytest.skip("there is no machine code here")
+
+    class Own:
+        def __getitem__(self, i):
+            return i + 1
+
+        @property
+        def size(self):
+            return sum([k * k for k in range(3)])
+
+    def many():
+        yield from (k * k for k in range(40))
+
+    def program():
+        own = Own()
+        return sum(own[i] + own.size for i in many())
+
+    def heard(at_hand):
+        monkeypatch.setattr(hearing, "at_hand", lambda: at_hand)
+        with Executed(lines=False) as it:
+            program()
+        assert isinstance(it.profiler, hearing.Hearing) is at_hand
+        return {code for code in it.codes if code.co_filename == __file__}
+
+    found = heard(at_hand=True)
+    assert {Own.__getitem__.__code__, Own.size.fget.__code__, many.__code__} < found
+    assert found == heard(at_hand=False)
+    counts = [(heard(at_hand=True), sys.getrefcount(program.__code__))[1] for _ in range(5)]
+    assert len(set(counts)) == 1
+
+
+def test_more_code_than_the_table_has_room_for_is_not_told(monkeypatch):
+    if not NATIVE:
+        pytest.skip("there is no machine code here")
+    monkeypatch.setattr(hearing, "at_hand", lambda: True)
+    made = [types.FunctionType(few.__code__.replace(co_name=f"f{k}"), {}) for k in range(9000)]
+    with Executed(lines=False) as it:
+        for function in made[:400]:
+            function()
+    assert {f.__code__ for f in made[:400]} <= it.codes and it.names() is not None
+    with Executed(lines=False) as it:
+        for function in made:
+            function()
+    assert it.names() is None
+
+
+def few():
+    return None

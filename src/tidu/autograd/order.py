@@ -1,13 +1,15 @@
 """In which order leaves with hooks are served in one pass: PyTorch's. Read `Queue`.
 
 PyTorch's engine runs what is ready, the youngest operation first, and before all of them the ends
-of the graph, each as soon as nothing more can arrive there. Which of several ends is first follows
-from its edges, bias before weight in a layer, and from the way its heap is kept; both are followed
-here, on the graph as PyTorch has it (`next_functions`). Only passes that come to a hook ask.
+of the graph, each as soon as nothing more can arrive there. So an end is served with the oldest
+operation that leads to it (`_ends`), on the graph as PyTorch has it (`next_functions`), and two of
+one operation in the order of its edges, bias before weight in a layer. Where an operation is the
+last of three ends or more, the way the engine's heap is kept decides: it is followed (`_served`).
+Only passes that come to a hook ask.
 """
 
 from ..core.handle import TensorBase
-from ..core.node import Node
+from ..core.node import FREED, Node, past_casts, placeless
 from ..transforms.reverse import reachable
 from .faces import edges_shown
 
@@ -18,13 +20,17 @@ class Queue:
     """The leaves with hooks that a pass from `seeds` fills, and what has arrived at them; so many
     have been `served`."""
 
-    __slots__ = ("complete", "missing", "served", "waiting")
+    __slots__ = ("complete", "missing", "served", "waiting", "watched")
 
     def __init__(self, seeds):
-        self.missing = _edges_into_leaves(seeds)
-        self.complete, self.served = {}, 0
-        order = [leaf for leaf in _served(seeds) if id(leaf) in self.missing and _has_hooks(leaf)]
+        ends = _ends(seeds)
+        self.missing = {key: end.edges for key, end in ends.items()}
+        found = sorted(ends.values(), key=_age)
+        order = [end.leaf for end in found if _has_hooks(end.leaf)]
+        if len(order) > 1 and _share_one(found):
+            order = [leaf for leaf in _served(seeds) if id(leaf) in ends and _has_hooks(leaf)]
         self.waiting = [id(leaf) for leaf in reversed(order)]
+        self.complete, self.watched, self.served = {}, set(self.waiting), 0
 
     def arrived(self, leaf):
         """The leaves that are to be served now that one edge more has brought its part."""
@@ -32,13 +38,18 @@ class Queue:
         self.missing[key] -= 1
         if self.missing[key]:
             return ()
-        if key not in self.waiting:  # its hooks came during the pass
+        waiting = self.waiting
+        if key not in self.watched:  # its hooks came during the pass
             self.served += 1
             return (leaf,)
-        self.complete[key] = leaf
-        ready = []
-        while self.waiting and self.waiting[-1] in self.complete:
-            ready.append(self.complete.pop(self.waiting.pop()))
+        if waiting[-1] == key:
+            waiting.pop()
+            ready = [leaf]
+        else:
+            self.complete[key] = leaf
+            ready = []
+        while waiting and waiting[-1] in self.complete:
+            ready.append(self.complete.pop(waiting.pop()))
         self.served += len(ready)
         return ready
 
@@ -48,16 +59,121 @@ def _has_hooks(leaf):
     return extra is not None and (extra.hooks or extra.after_hooks or extra.accumulator)
 
 
-def _edges_into_leaves(seeds):
-    """{id of a leaf: how many edges of the graph, and seeds, end there}."""
-    counts = {}
+# --- which operation is the last that leads to a leaf -------------------------------------------
+
+
+class _End:
+    """A leaf, how many edges lead there, and the last of them: (its operation's age, the step of
+    that operation, the place among its edges), in the order in which PyTorch comes to them."""
+
+    __slots__ = ("edges", "last", "leaf")
+
+    def __init__(self, leaf, last):
+        self.leaf, self.last, self.edges = leaf, last, 1
+
+
+def _age(end):
+    return end.last
+
+
+def _share_one(found):
+    """Whether three of these ends, which are in order, have their last edge from one step."""
+    return any(one.last[:2] == third.last[:2] for one, third in zip(found, found[2:], strict=False))
+
+
+def _ends(seeds):
+    """{id of a leaf: its end} for what `seeds` lead to."""
+    ends, stack, same = {}, [], True
+    for place, (edge, _) in enumerate(seeds):
+        if isinstance(edge, TensorBase):
+            _note(ends, edge, (-_END, 0, place))
+        elif edge is not None:
+            stack.append(edge)
+    seen = set()
+    while stack:
+        node = stack.pop()
+        if node.prim.name == "output_of":
+            node = _source(node)
+        seq = node.seq
+        if seq in seen:
+            continue
+        seen.add(seq)
+        steps, whole = _steps_of(node)
+        same = same and whole
+        for place, (step, edge) in enumerate(steps):
+            if edge.__class__ is Node:
+                stack.append(edge)
+            elif edge is not None:
+                _note(ends, edge, (-seq, step, place))
+    return ends if same else _recounted(ends, seeds)
+
+
+def _note(ends, leaf, last):
+    end = ends.get(id(leaf))
+    if end is None:
+        ends[id(leaf)] = _End(leaf, last)
+        return
+    end.edges += 1
+    if last > end.last:
+        end.last = last
+
+
+def _recounted(ends, seeds):
+    """The same, with the edges of the graph as the pass goes along it."""
+    for end in ends.values():
+        end.edges = 0
     edges = [edge for edge, _ in seeds]
     for node in reachable(seeds):
         edges.extend(node.edges)
     for edge in edges:
         if isinstance(edge, TensorBase):
-            counts[id(edge)] = counts.get(id(edge), 0) + 1
-    return counts
+            if id(edge) not in ends:
+                ends[id(edge)] = _End(edge, (_END, 0, len(ends)))
+                ends[id(edge)].edges = 0
+            ends[id(edge)].edges += 1
+    return {key: end for key, end in ends.items() if end.edges}
+
+
+def _steps_of(node):
+    """([(step of the operation, edge)], whether these are all edges of the node): as PyTorch has
+    it, an operation may be several steps, which only `edges_shown` draws."""
+    edges, name = node.edges, getattr(node, "name", None)
+    if getattr(node, "shown", None) is None and name != "CopySlices":
+        kind = name, len(edges)
+        ways = getattr(node.prim, "steps_shown", None)
+        if ways is not None:
+            way = ways.get(kind)
+            if way is None:
+                way = ways[kind] = _way(node.prim, *kind)
+            steps, left = way
+            whole = not left or all(edges[i] is None for i in left)
+            return [(step, past_casts(edges[i])) for step, i in steps], whole
+    return _flat(edges_shown(node)), False
+
+
+def _way(prim, name, count):
+    """([(step, which edge)], the other edges) for nodes of this kind: a node whose edges are their
+    numbers tells it."""
+    node = placeless(0, prim, tuple(range(count)), FREED, {"index": ()})
+    if name is not None:
+        node.name = name
+    steps = _flat(edges_shown(node))
+    return steps, set(range(count)) - {i for _, i in steps}
+
+
+def _flat(edges):
+    """[(step, edge)] of an operation with these edges, of which some are steps that are drawn."""
+    steps = []
+    for edge in edges:
+        _parts(edge, steps)
+    found = [(0, edge) for edge in edges if not _is_drawn(edge)]
+    for i, step in enumerate(reversed(steps), 1):
+        found += [(i, edge) for edge in step.edges if not _is_drawn(edge)]
+    return found
+
+
+def _is_drawn(edge):
+    return edge.__class__ is Node and edge.prim.name == "drawn"
 
 
 # --- the order ----------------------------------------------------------------------------------
@@ -127,7 +243,7 @@ def _source(edge):
 
 def _parts(edge, found):
     """The steps that are only drawn from here on, in the order in which they were done."""
-    if edge.__class__ is Node and edge.prim.name == "drawn" and edge not in found:
+    if _is_drawn(edge) and edge not in found:
         for below in edge.edges:
             _parts(below, found)
         found.append(edge)

@@ -57,6 +57,7 @@ class Primitive:
         "pullback",
         "rules",
         "shape",
+        "steps_shown",
         "taylor",
         "tex",
         "torch_name",
@@ -76,6 +77,7 @@ class Primitive:
         self.nondiff_outputs, self.kept_outputs = nondiff_outputs, kept_outputs
         self.parts = parts  # of several views: params -> the (primitive, params) of each
         self.by_columns = ()
+        self.steps_shown = {}  # `autograd/order.py`: what PyTorch has in its place, by kind of node
         self.differentiable = vjp is not None or pullback is not None
         self.conjugated = None
         self.vjp, self.uses, self.plans = vjp, (), {}

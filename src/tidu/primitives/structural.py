@@ -127,9 +127,15 @@ def _batch_concatenate(prim, tensors, axes, params):
     return concatenate(*fronted(tensors, axes)[1], axis=params["axis"] + 1), 0
 
 
+def _joined(prim, tensors, params):
+    shape, axis = list(shape_of(tensors[0])), params["axis"]
+    shape[axis] = sum([shape_of(t)[axis] for t in tensors])
+    return tuple(shape), np.result_type(*[element_type(t) for t in tensors])
+
+
 concatenate = Primitive(
     "cat", _concatenate, (), pullback=_split_back, jvp=_join_tangents, batch=_batch_concatenate,
-    tex="cat(*rest)",
+    shape=_joined, tex="cat(*rest)",
 )  # fmt: skip
 concatenate.kind = "linear"
 

@@ -4,13 +4,18 @@ __all__ = ["Equation", "Graph", "Variable"]
 
 
 class Variable:
-    """A value of known shape and type that an equation computes, or an input."""
+    """A value of known shape and type that an equation computes, or an input. Its name is a text,
+    or the number of one, which is written where somebody asks for it."""
 
-    __slots__ = ("constant", "element_type", "name", "shape")
+    __slots__ = ("_name", "constant", "element_type", "shape")
 
     def __init__(self, name, shape, element_type, constant=None):
-        self.name, self.shape, self.element_type = name, tuple(shape), element_type
+        self._name, self.shape, self.element_type = name, tuple(shape), element_type
         self.constant = constant
+
+    @property
+    def name(self):
+        return self._name if self._name.__class__ is str else _letters(self._name)
 
     def __repr__(self):
         return self.name
@@ -42,9 +47,8 @@ class Graph:
         return [c.constant for c in self.constants]
 
     def variable(self, shape, element_type, constant=None):
-        name = _letters(self._count)
         self._count += 1
-        return Variable(name, shape, element_type, constant)
+        return Variable(self._count - 1, shape, element_type, constant)
 
     def users(self):
         """{variable: the equations that read it, in order; None stands for a result}"""

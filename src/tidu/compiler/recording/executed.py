@@ -10,6 +10,7 @@ from sys import getprofile, setprofile
 import numpy as np
 
 from ...base.frames import OURS
+from ..machine import hearing
 from .breaks import CHANGING, Unplaced
 
 __all__ = ["Executed"]
@@ -21,24 +22,33 @@ _WORDS = re.compile(r"[^\W\d]\w*")
 
 
 class _Profiler(Profiler):
-    """Hears of calls in C; nothing of what the library does for itself (`unheard`)."""
+    """Hears of calls as `hearing.Hearing` does, until that is compiled."""
 
     of_programs = True
+
+    def __init__(self):
+        super().__init__(subcalls=False, builtins=False)
+
+    def codes(self):
+        return {e.code for e in self.getstats() if isinstance(e.code, types.CodeType)}
 
 
 class Executed:
     """``with Executed() as it: ...; it.names()``: every name that the code mentions which ran.
 
-    None where attributes may be read by names that are made at run time, or where somebody else
-    already listens to calls. With `lines` it hears from where each function was called, too, which
-    takes three times as long as the run alone; asked without, it raises Unplaced.
+    None where attributes may be read by names that are made at run time, where too much code ran,
+    or where somebody else already listens to calls. With `lines` it hears from where each function
+    was called, too, which takes three times as long as the run alone; asked without, it raises
+    Unplaced.
     """
 
     def __init__(self, lines=True):
         self.lines, self.listening = lines, False
         self.codes = set()
         self.calls = {}  # code -> the calls of it: (code, line)
-        self.profiler = None if lines else _Profiler(subcalls=False, builtins=False)
+        self.profiler = None
+        if not lines:
+            self.profiler = hearing.Hearing() if hearing.at_hand() else _Profiler()
 
     def __enter__(self):
         if getprofile() is None:
@@ -53,8 +63,8 @@ class Executed:
         if self.listening:
             self.disable()
             if self.profiler is not None:
-                entries = self.profiler.getstats()
-                self.codes = {e.code for e in entries if isinstance(e.code, types.CodeType)}
+                codes = self.profiler.codes()
+                self.listening, self.codes = codes is not None, codes or set()
         return False
 
     def enable(self):
@@ -104,15 +114,18 @@ class Executed:
         return [*[p for p in found if p not in ends][::-1], *ends]
 
     def names(self):
+        """(those of all code that ran, those of the program's)."""
         if not self.listening:
-            return None
-        found = set()
+            return None, None
+        found, programs = set(), set()
         for code in self.codes:
             mentioned = _mentioned(code)
-            if not OURS[code.co_filename] and mentioned & _REFLECTING:
-                return None
+            if not OURS[code.co_filename]:
+                if mentioned & _REFLECTING:
+                    return None, None
+                programs |= mentioned
             found |= mentioned
-        return found
+        return found, programs
 
 
 # What packages do to objects of their own is no statement of the program's.

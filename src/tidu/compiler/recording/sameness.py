@@ -45,7 +45,7 @@ def same_entries(live, old):
     if len(live) != len(old):
         return False
     if isinstance(live, dict):
-        return all(a is b and live[a] is old[b] for a, b in zip(live, old, strict=True))
+        return all(map(is_, live, old)) and all(map(is_, live.values(), old.values()))
     return all(map(is_, live, old))
 
 

@@ -43,9 +43,13 @@ class Layouts:
         return self.blank(variable)
 
     def _go_on(self):
-        equations = self.graph.equations
+        equations, turned = self.graph.equations, self.turned
         for e in equations[self.count :]:
-            self._follow(e)
+            prim = e.prim
+            if prim.is_view or prim.by_columns or isinstance(prim, Control):
+                self._follow(e)
+            elif turned and not turned.keys().isdisjoint(e.ins):
+                self._follow(e)
         self.count = len(equations)
 
     def moved_into_order(self, variable):
