@@ -106,8 +106,8 @@ class Placed(Call):
     """One whose function writes into the program's memory, see `placed.py`."""
 
 
-_WORDS = {Call: "call", Placed: "call", Convolution: "convolution", Indexed: "indexed", Product: "product",
-          Recurrent: "recurrent", Scan: "scan", Stop: "stop"}  # fmt: skip
+_WORDS = {Call: "call", Convolution: "convolution", Indexed: "indexed", Placed: "call",
+          Product: "product", Recurrent: "recurrent", Scan: "scan", Stop: "stop"}  # fmt: skip
 
 
 def told(step):
