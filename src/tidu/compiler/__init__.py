@@ -10,7 +10,6 @@ from .interface import (
     is_compiling,
     is_dynamo_compiling,
     is_exporting,
-    list_backends,
     nested_compile_region,
     reset,
     set_default_backend,
@@ -26,4 +25,7 @@ __all__ = ["allow_in_graph", "assume_constant_result", "compile", "cudagraph_mar
            "set_enable_guard_collectives", "set_stance", "substitute_in_graph",
            "wrap_numpy"]  # fmt: skip
 
-__getattr__ = late(__name__, {"compile": "..compilation:compile"})
+__getattr__ = late(
+    __name__,
+    {"compile": "..compilation:compile", "list_backends": "..compilation.backends:list_backends"},
+)

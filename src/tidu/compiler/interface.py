@@ -11,13 +11,11 @@ from ..core.modes import count_special
 
 optimized = lazy_module(__package__ + ".calls.optimized")  # with all it needs: 20 ms
 
-__all__ = ["BACKENDS", "allow_in_graph", "assume_constant_result", "cudagraph_mark_step_begin",
-           "disable", "get_default_backend", "is_compiling", "is_dynamo_compiling", "is_exporting",
-           "list_backends", "nested_compile_region", "reset", "set_default_backend",
+__all__ = ["allow_in_graph", "assume_constant_result", "cudagraph_mark_step_begin", "disable",
+           "get_default_backend", "graph_break", "is_compiling", "is_dynamo_compiling",
+           "is_exporting", "nested_compile_region", "reset", "set_default_backend",
            "set_enable_guard_collectives", "set_stance", "substitute_in_graph",
            "wrap_numpy"]  # fmt: skip
-
-BACKENDS = ("inductor", "eager", "aot_eager", "cudagraphs", "openxla", "tvm")
 
 
 def is_compiling():
@@ -53,6 +51,17 @@ def disable(fn=None, recursive=True, *, reason=None):
     return plain
 
 
+def graph_break(msg=""):
+    """Cuts the compiled function that calls it: this statement runs eagerly, what stands before and
+    after it is compiled. Under `fullgraph=True` that is an error; elsewhere nothing happens.
+
+    >>> import tidu as torch
+    >>> torch._dynamo.graph_break()
+    """
+    if optimized.running():
+        raise optimized.Wanted(f"it calls torch._dynamo.graph_break({msg!r})")
+
+
 def allow_in_graph(fn):
     """The function itself, or each of a list of functions."""
     if not all(map(callable, fn if isinstance(fn, (list, tuple)) else [fn])):
@@ -72,10 +81,6 @@ def reset():
 
 def cudagraph_mark_step_begin():
     """Nothing to mark on the CPU."""
-
-
-def list_backends(exclude_tags=("debug", "experimental")):
-    return list(BACKENDS)
 
 
 _STANCES = ("default", "force_eager", "eager_on_recompile", "fail_on_recompile",
@@ -163,10 +168,11 @@ def get_default_backend():
 
 
 def set_default_backend(backend):
-    """Name the backend that `compile` takes where none is named."""
-    if isinstance(backend, str) and backend not in BACKENDS:
-        raise ValueError(f"Invalid backend: {backend!r}, one of: {', '.join(BACKENDS)}")
-    _DEFAULT[-1] = backend
+    """Name the backend, or give the function, that `compile` takes where none is named; None: the
+    one it takes at first."""
+    if not (backend is None or isinstance(backend, str) or callable(backend)):
+        raise TypeError(f"backend must be a string or callable, got {type(backend)}")
+    _DEFAULT[-1] = "inductor" if backend is None else backend
 
 
 def set_enable_guard_collectives(enabled):

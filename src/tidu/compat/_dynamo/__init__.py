@@ -1,10 +1,11 @@
 """torch._dynamo: what programs ask of PyTorch's compiler front end, answered by tidu's."""
 
+from ..compilation.backends import list_backends, lookup_backend, register_backend
 from ..compiler.interface import (
     allow_in_graph,
     assume_constant_result,
     disable,
-    list_backends,
+    graph_break,
     reset,
 )
 from . import eval_frame, exc

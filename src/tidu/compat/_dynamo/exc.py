@@ -1,10 +1,9 @@
 """torch._dynamo.exc: errors of PyTorch's compiler front end, for `except` clauses."""
 
-__all__ = ["TorchDynamoException", "TorchRuntimeError", "Unsupported", "UserError"]
+from ..compilation.errors import BackendCompilerFailed, InvalidBackend, TorchDynamoException
 
-
-class TorchDynamoException(RuntimeError):
-    """What PyTorch's compiler front end raises; nothing does here."""
+__all__ = ["BackendCompilerFailed", "InvalidBackend", "TorchDynamoException", "TorchRuntimeError",
+           "Unsupported", "UserError"]  # fmt: skip
 
 
 class Unsupported(TorchDynamoException):

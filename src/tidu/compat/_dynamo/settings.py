@@ -1,15 +1,10 @@
 """Switches of PyTorch's compiler front end: kept without an effect, and `mark_dynamic`."""
 
 from ..compilation import compile
-from ..frontend.settings import Switches
+from ..compilation.settings import config
 
 __all__ = ["config", "mark_dynamic", "mark_static",
            "mark_static_address", "maybe_mark_dynamic", "optimize"]  # fmt: skip
-
-config = Switches(
-    suppress_errors=False, cache_size_limit=8, recompile_limit=8, verbose=False,
-    capture_scalar_outputs=False, automatic_dynamic_shapes=True, optimize_ddp=True,
-)  # fmt: skip
 
 
 def mark_dynamic(t, index, **bounds):

@@ -18,6 +18,7 @@ from ..recording.breaks import (
     Break,
     Hooked,
     Surroundings,
+    Wanted,
     code_of,
     codes_below,
     frames_of,
@@ -39,7 +40,7 @@ from .telling import Telling, explained
 from .versions import VALUE_ERRORS, version_of
 from .ways import Way, captured_way, follow
 
-__all__ = ["STANCE", "Break", "Optimized", "counts", "forget_all", "running"]
+__all__ = ["STANCE", "Break", "Optimized", "Wanted", "counts", "forget_all", "running"]
 
 _COUNTS = {"captured": 0, "compiled": 0, "eager": 0}
 STANCE = ["default"]  # what `compiler.set_stance` said last
@@ -241,7 +242,7 @@ class Optimized:
             dynamic = is_dynamic(self.dynamic, tensors)
             varying = dynamic or limits.varies(self.versions, key)
             if dynamic and not limits.known(self.versions, key):
-                learn(self.function, args, kwargs, tensors, _reached)
+                self._learn(args, kwargs, tensors)
             reach = _reached(self.function, args, kwargs)
             first_step = not (answers or self.trials.get(key)) and starts(self.function, reach)
             if first_step:
@@ -256,7 +257,7 @@ class Optimized:
             if self.telling.is_stretch and not captured.graph.equations:
                 self.plain, self.short = True, _missed
                 return lambda: self.function(*args, **kwargs)
-            version = version_of(captured, reach, tensors, varying)
+            version = self._version(captured, reach, tensors, varying)
             if answers:
                 version.way = Way(answers, kept, key, captured.graph)
         except Break as error:
@@ -313,6 +314,13 @@ class Optimized:
         except Hooked:
             reach = _reached(self.function, args, kwargs, hooks=True)
             return *self._recorded(key, args, kwargs, reach, answers), reach
+
+    def _learn(self, args, kwargs, tensors):
+        """What other sizes change in the code, before any is made."""
+        learn(self.function, args, kwargs, tensors, _reached)
+
+    def _version(self, captured, reach, tensors, varying):
+        return version_of(captured, reach, tensors, varying)
 
     def _recorded(self, key, args, kwargs, reach, answers):
         """(Captured, the answers it was made with, whether it serves all floats)."""
@@ -431,7 +439,8 @@ def _reached(function, args, kwargs, hooks=False):
     given = [a for a in leaves if isinstance(a, TensorBase)] if hooks else ()
     called = [hook for a in given for attached in hooks_at(a) for hook in attached.values()]
     tags = [value for a in leaves if isinstance(a, TensorBase) for value in a.__dict__.values()]
-    root = function, [a for a in leaves if not isinstance(a, TensorBase)], called, tags
+    kinds = [type(a) for a in leaves if isinstance(a, TensorBase)]
+    root = function, [a for a in leaves if not isinstance(a, TensorBase)], called, tags, kinds
     reach = Reach(root, hooks=hooks)
     aside = append_only(reach)
     return Reach(root, aside, hooks=hooks) if aside else reach

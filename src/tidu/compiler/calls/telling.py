@@ -9,7 +9,7 @@ import warnings
 from ...base.errors import hinted
 from ...base.frames import user_depth
 from ...base.lazy import lazy_module
-from ..recording.breaks import Behind, code_of
+from ..recording.breaks import Behind, Wanted, code_of
 from .keys import difference, loosened
 
 __all__ = ["Telling", "explained"]
@@ -53,6 +53,8 @@ class Telling:
         told = eagerly or isinstance(error, Behind)
         if self.is_stretch and told:  # of its neighbours, and why they are apart
             return self.say(f"A stretch of {self._text(error)}")
+        if isinstance(error, Wanted):
+            return self.say(self._text(error))
         self.say(
             self._text(error),
             "\nIt runs eagerly."
