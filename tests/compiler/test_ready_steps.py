@@ -438,6 +438,16 @@ def test_no_memory_leaves_all_as_it_was(monkeypatch):
         _same(trainer.told(), other.told())
 
 
+def test_a_parameter_that_is_an_argument_has_one_version():
+    trainer, other = Given(), Given()
+    step = torch.compile(trainer.step)
+    for _ in range(4):
+        step(ones(2, 4), trainer.model[0].weight)
+        other.step(ones(2, 4), other.model[0].weight)
+        _same(trainer.told(), other.told())
+    assert "1 version(s)" in step.explain()
+
+
 def test_the_first_call_is_compiled_and_no_other_version_is_made():
     trainer = Trainer()
     step = torch.compile(trainer.step)

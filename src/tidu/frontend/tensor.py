@@ -324,7 +324,9 @@ class Tensor(TensorMethods, LateMethods, ToNumbers, TensorBase):
 
     def __array__(self, dtype=None, copy=None):
         value = self.numpy()
-        return value if dtype is None else value.astype(dtype, copy=False)
+        if dtype is not None and value.dtype != dtype:
+            return value.astype(dtype)
+        return value.copy(order="K") if copy else value
 
     def __array_wrap__(self, array, context=None, return_scalar=False):
         array = np.asarray(array)

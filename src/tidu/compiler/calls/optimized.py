@@ -169,20 +169,32 @@ class Optimized:
                 return self._by(version, tensors, args, kwargs, floats)
         return self._compile(key, kept, why, tensors, args, kwargs)
 
-    def _by(self, version, tensors, args, kwargs, floats=(), begun=None):
-        """A call by a version; `begun`: what goes back where it ends with nothing done."""
+    def _by(self, version, tensors, args, kwargs, floats=()):
+        """A call by a version."""
         if version.way is not None:
             return follow(version, tensors, lambda answers: self._compile(
                 version.way.key, version.way.family, None, tensors, args, kwargs, answers,
             ))  # fmt: skip
         try:
             result = self._run(version, tensors, floats)
-        except (MemoryError, _ValueError) as error:
-            if begun is not None:
-                begun.undo()
-            if isinstance(error, MemoryError):
-                raise out_of_memory(error) from None
-            # The function itself may catch it; what it raises is in its own words.
+        except MemoryError as error:
+            raise out_of_memory(error) from None
+        except _ValueError:
+            pass  # the function itself may catch it; what it raises is in its own words
+        else:
+            return self._shorter(version, result, args, kwargs)
+        _COUNTS["eager"] += 1
+        return self.function(*args, **kwargs)
+
+    def _first_by(self, begun, version, tensors, args, kwargs, floats):
+        """The same in which optimizers take their first step: they are as they were if it fails."""
+        try:
+            result = self._run(version, tensors, floats)
+        except MemoryError as error:
+            begun.undo()
+            raise out_of_memory(error) from None
+        except _ValueError:
+            begun.undo()
         else:
             return self._shorter(version, result, args, kwargs)
         _COUNTS["eager"] += 1
@@ -224,29 +236,17 @@ class Optimized:
 
     def _trial(self, key, kept, why, tensors, args, kwargs, answers):
         """What to call: a new version, or the function itself."""
-        if STANCE[-1] == "fail_on_recompile":
-            raise self.telling.no_recompile()
-        if STANCE[-1] == "eager_on_recompile" or limits.waits(self.versions, self.met, key):
-            _COUNTS["eager"] += 1
-            return lambda: self.function(*args, **kwargs)
-        if not answers:
-            self.telling.of_another(self.versions, key, why)
-        many = limits.too_many(self.versions, key, kept, answers)
-        if many:
-            found = Break(many)
-            return lambda: self._otherwise(key, found, args, kwargs)
+        instead = self._untried(key, kept, why, args, kwargs, answers)
+        if instead is not None:
+            return instead
         RUNNING.append(get_ident())
         found = version = begun = None
         first_step = False
         try:
-            dynamic = is_dynamic(self.dynamic, tensors)
-            varying = dynamic or limits.varies(self.versions, key)
-            if dynamic and not limits.known(self.versions, key):
-                self._learn(args, kwargs, tensors)
-            reach = _reached(self.function, args, kwargs)
+            reach, varying = self._looked(key, args, kwargs, tensors)
             first_step = not (answers or self.trials.get(key)) and starts(self.function, reach)
             if first_step:
-                begun, recorded, first_step = self._begun(key, args, kwargs, reach)
+                begun, recorded, first_step = self._begun(key, tensors, args, kwargs, reach)
                 if first_step and not self.fullgraph:  # where it may break at nothing else
                     return lambda: self._tried(key, args, kwargs)
             if begun is None:
@@ -274,20 +274,49 @@ class Optimized:
                 begun.undo()
         if found is not None:
             return lambda: self._broken(key, found, args, kwargs, first_step)
+        self._keep(version, kept, captured)
+        given = version, tensors, args, kwargs, floats_in(tree.leaves((args, kwargs)))
+        return lambda: self._by(*given) if begun is None else self._first_by(begun, *given)
+
+    def _untried(self, key, kept, why, args, kwargs, answers):
+        """What to call where no version is to be made; None if one is."""
+        if STANCE[-1] == "fail_on_recompile":
+            raise self.telling.no_recompile()
+        if STANCE[-1] == "eager_on_recompile" or limits.waits(self.versions, self.met, key):
+            _COUNTS["eager"] += 1
+            return lambda: self.function(*args, **kwargs)
+        if not answers:
+            self.telling.of_another(self.versions, key, why)
+        many = limits.too_many(self.versions, key, kept, answers)
+        if many:
+            found = Break(many)
+            return lambda: self._otherwise(key, found, args, kwargs)
+        return None
+
+    def _looked(self, key, args, kwargs, tensors):
+        """(the Reach of a call, whether its version is to serve other sizes)."""
+        dynamic = is_dynamic(self.dynamic, tensors)
+        varying = dynamic or limits.varies(self.versions, key)
+        if dynamic and not limits.known(self.versions, key):
+            self._learn(args, kwargs, tensors)
+        return _reached(self.function, args, kwargs), varying
+
+    def _keep(self, version, kept, captured):
         _COUNTS["captured"] += 1
         for watch in WATCHERS:
             watch(self.telling.name, captured, version.compiled)
         kept.insert(0, version)
-        floats = floats_in(tree.leaves((args, kwargs)))
-        return lambda: self._by(version, tensors, args, kwargs, floats, begun)
 
-    def _begun(self, key, args, kwargs, reach):
+    def _begun(self, key, tensors, args, kwargs, reach):
         """(Begun, what `_recording` gives, whether the first step is still to come) of a call in
         which optimizers seem to take their first step. It may drop gradients at its begin, or, in a
         second attempt, at its end."""
         for gradients in (True, False) if clears(self.function, reach) else ():
             begun, held = Begun(reach, gradients), False
             if not begun.ready:
+                break
+            if any(id(t) in begun.blanks for t in tensors):  # a call's kind tells its gradient
+                begun.undo()
                 break
             try:
                 ready = _reached(self.function, args, kwargs)
