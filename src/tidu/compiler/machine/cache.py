@@ -13,12 +13,13 @@ import stat
 import sys
 import time
 
-__all__ = ["MOST", "directory", "key_of", "prune", "read", "write"]
+__all__ = ["MOST", "USED", "directory", "key_of", "prune", "read", "write"]
 
 _MAGIC = b"tidu-code-2\n"
 MOST = 1 << 28  # bytes that are kept
 _LOOKS = 64  # looks at the whole in the time in which as many bytes are written
 _NEW, _BINARY = ".new-", getattr(os, "O_BINARY", 0)
+USED: set = set()  # the names of all that this process has read or written
 _DAY = 86400  # seconds: how exactly a file tells when it was last used
 
 
@@ -64,6 +65,7 @@ def read(key):
     code = data[head:]
     if not data.startswith(_MAGIC) or data[len(_MAGIC) : head] != _digest(key, code):
         return None
+    USED.add(key)
     return code
 
 
@@ -84,6 +86,7 @@ def write(key, code):
         with os.fdopen(handle, "wb") as file:
             file.write(_MAGIC + _digest(key, code) + code)
         os.replace(path, os.path.join(folder, key))
+        USED.add(key)
     except OSError:
         with contextlib.suppress(OSError):
             os.unlink(path)
