@@ -404,7 +404,8 @@ def _reached(function, args, kwargs, hooks=False):
     given = [a for a in leaves if isinstance(a, TensorBase)] if hooks else ()
     called = [hook for a in given for attached in hooks_at(a) for hook in attached.values()]
     tags = [value for a in leaves if isinstance(a, TensorBase) for value in a.__dict__.values()]
-    root = function, [a for a in leaves if not isinstance(a, TensorBase)], called, tags
+    kinds = [type(a) for a in leaves if isinstance(a, TensorBase)]
+    root = function, [a for a in leaves if not isinstance(a, TensorBase)], called, tags, kinds
     reach = Reach(root, hooks=hooks)
     aside = append_only(reach)
     return Reach(root, aside, hooks=hooks) if aside else reach
