@@ -10,6 +10,7 @@ import numpy as np
 
 from ...base import tree
 from ...base.errors import out_of_memory
+from ...base.switches import switch
 from ...core.handle import TensorBase
 from ...core.modes import LOCAL, STATE, UNHURRIED
 from ...core.native import waiting
@@ -229,6 +230,8 @@ class Optimized:
             return lambda: self.function(*args, **kwargs)
         if not answers:
             self.telling.of_another(self.versions, key, why)
+            if any(self.versions.values()) and switch("_dynamo", "error_on_recompile"):
+                raise self.telling.recompiled(why)
         many = limits.too_many(self.versions, key, kept, answers)
         if many:
             found = Break(many)
@@ -401,7 +404,8 @@ def _reached(function, args, kwargs, hooks=False):
     given = [a for a in leaves if isinstance(a, TensorBase)] if hooks else ()
     called = [hook for a in given for attached in hooks_at(a) for hook in attached.values()]
     tags = [value for a in leaves if isinstance(a, TensorBase) for value in a.__dict__.values()]
-    root = function, [a for a in leaves if not isinstance(a, TensorBase)], called, tags
+    kinds = [type(a) for a in leaves if isinstance(a, TensorBase)]
+    root = function, [a for a in leaves if not isinstance(a, TensorBase)], called, tags, kinds
     reach = Reach(root, hooks=hooks)
     aside = append_only(reach)
     return Reach(root, aside, hooks=hooks) if aside else reach

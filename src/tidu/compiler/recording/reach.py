@@ -97,7 +97,9 @@ class Reach:
         self.passing = None  # what is another thing at each reading, in words
         self.optimizers = []  # that may be asked whether their first step is still to come
         self.gradients = set()  # ids of those of tensors
+        self._weak = set()  # ids of what weak references name
         self.cells += [(table, table.cell_contents) for table in tables()]
+        self._classes.update(id(table.place) for table in tables())
         self._walk([function, *[f for table in tables() for f in table.functions()]])
         groups = [live for live, _ in self.dicts if _is_group(live)]
         self.rates = [(group, "lr") for group in groups]
@@ -165,7 +167,9 @@ class Reach:
             self.cells.append((kept, kept.cell_contents))
             return [thing.__wrapped__, *kept.cell_contents]
         if isinstance(thing, weakref.ReferenceType):
-            self.cells.append((Referent(thing), thing() is not None))
+            kept = Referent(thing)  # which nothing here keeps alive
+            self.cells.append((kept, kept.cell_contents))
+            self._weak.add(id(thing()))
             return [thing()]
         if isinstance(thing, contextvars.ContextVar):
             self.cells.append((Current(thing), thing.get(MISSING)))
@@ -176,7 +180,7 @@ class Reach:
             return [thing.reach_through(), *self._of_names_set(thing)]
         if hasattr(type(thing), "never_stepped"):
             self.optimizers.append(thing)
-        if type(thing).__flags__ & _ASSIGNABLE:
+        if type(thing).__flags__ & _ASSIGNABLE and id(thing) not in self._weak:
             self.cells.append((ClassOf(thing), type(thing)))
         return [*self._of_attributes(thing), *self._of_slots(thing), *self._of_class(type(thing)),
                 *getattr(type(thing), "reach_also", ())]  # fmt: skip
@@ -187,6 +191,8 @@ class Reach:
         self.gradients.update(map(id, behind))
         if tensor.__dict__ or id(tensor) not in self.gradients:
             behind += self._of_attributes(tensor)
+        if type(tensor) is not TensorBase.handle_class:
+            behind += self._of_class(type(tensor))
         return [*behind, *hooks_at(tensor)] if self.hooks else behind
 
     def _of_builtin(self, function):
