@@ -39,6 +39,7 @@ from .records import (
     NEXT,
     OTHER,
     OWNED,
+    PLAIN,
     POINTER,
     QUICK,
     READY,
@@ -49,7 +50,6 @@ from .records import (
     SOME,
     TENSOR,
     TOGETHER,
-    UNTAGGED,
     Check,
 )
 
@@ -430,8 +430,9 @@ class Block:
     def same(self, number, thing):
         self.words += [SAME, number, self._id(thing)]
 
-    def untagged(self, number):
-        self.words += [UNTAGGED, number]
+    def plain(self, number, anywhere):
+        """An argument without attributes of its own; not made in inference mode, but `anywhere`."""
+        self.words += [PLAIN, number, 0 if anywhere else id(False)]
 
     def apart(self, number, owners):
         """The memory of an argument is that of none of these arrays, which own theirs."""

@@ -16,7 +16,7 @@ import numpy as np
 from ...base import tree
 from ...base.dtypes import DEFAULT
 from ...core.handle import TensorBase
-from ...core.modes import STATE
+from ...core.modes import LOCAL, STATE
 from ...core.node import Node
 from ...core.versions import Together, clock, owner
 from ..execution.compiled import Entry, Gradient, memory_of, resolved, spent
@@ -141,7 +141,7 @@ class Quick:
             if i not in numbers:
                 block.same(i, a)
             else:
-                block.untagged(i)
+                block.plain(i, LOCAL.inference)
         for i, tensor in self.version.same.items():
             block.same(numbers[i], tensor)
         block.others(numbers, [(i, t) for i in numbers for t in self.version.reached.values()

@@ -109,8 +109,9 @@ class Version:
             return_to(stream, place)
 
 
-def version_of(captured, reach, tensors, varying=False):
-    """The Version of what was captured; `varying`: its code is to serve other sizes."""
+def version_of(captured, reach, tensors, varying=False, make=None):
+    """The Version of what was captured; `varying`: its code is to serve other sizes. `make`: what
+    gives something to run in the place of a Compiled."""
     positions = {id(t): i for i, t in reversed(list(enumerate(tensors)))}
     met_inside = set(map(id, reach.tensors))
     gradients = {id(t._grad) for t in tensors}
@@ -141,14 +142,19 @@ def version_of(captured, reach, tensors, varying=False):
             array = old.value
             order = not isinstance(array, np.ndarray) or array.flags.c_contiguous or array.strides
             conditions.append(_guard(old.handle, old, order, met, reach.root))
+    made = _compiled(captured, given, varying) if make is None else make(captured, given)
+    for old, place in zip(captured.sources, given, strict=True):
+        old.forget(replaced=place is None or place.__class__ is int)
+    return Version(made, Watches(watched, captured.stores), conditions, same, tensors)
+
+
+def _compiled(captured, given, varying):
     with native.together():
         program.begin(captured.graph)
         guards.begin()
         made = Compiled(captured, given, varying)
         guards.prepare()
-    for old, place in zip(captured.sources, given, strict=True):
-        old.forget(replaced=place is None or place.__class__ is int)
-    return Version(made, Watches(watched, captured.stores), conditions, same, tensors)
+    return made
 
 
 def _tags(tensor, names):

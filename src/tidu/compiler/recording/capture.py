@@ -195,7 +195,7 @@ def _check(olds):
         if value.dtype is None:
             around = isinstance(value, (Around, StandIn))
             raise Break(_OUTSIDE if around else _COMPOSED)
-        if old.extra is not None and old.extra.inference:
+        if old.extra is not None and old.extra.inference and not LOCAL.inference:
             raise Break("a tensor was made in inference mode")
         if _asks_class(old.kind):
             raise Break(f"a tensor is of class {old.kind.__name__}, which says what functions do")

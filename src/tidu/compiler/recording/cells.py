@@ -131,7 +131,7 @@ class Bases:
 
 
 class Referent:
-    """Whether what a weak reference names is alive."""
+    """Of what class that is which a weak reference names: of that of None when it is gone."""
 
     __slots__ = ("reference",)
 
@@ -140,7 +140,7 @@ class Referent:
 
     @property
     def cell_contents(self):
-        return self.reference() is not None
+        return type(self.reference())
 
     @cell_contents.setter
     def cell_contents(self, value):
