@@ -10,8 +10,8 @@ from functools import partial
 
 from ..base.frames import user_depth
 from ..base.lazy import lazy_module
-from .errors import BackendCompilerFailed, InvalidBackend
-from .settings import config
+from ..base.switches import switch
+from ..compiler.calls.errors import BackendCompilerFailed, InvalidBackend
 
 __all__ = ["OWN", "PLAIN", "Handing", "list_backends", "lookup_backend", "register_backend"]
 
@@ -114,7 +114,7 @@ class Handing:
                 raise AssertionError("compiler_fn did not return callable")
         except Exception as error:
             failed = BackendCompilerFailed(self.backend, error)
-            if not config.suppress_errors:
+            if not switch("_dynamo", "suppress_errors"):
                 raise failed.with_traceback(error.__traceback__) from None
             warnings.warn(f"{failed}\nIt runs eagerly.", stacklevel=user_depth())
             return None

@@ -5,6 +5,7 @@ What is watched, when another graph is made and where a function is cut is as fo
 """
 
 from ..base import tree
+from ..base.switches import switch
 from ..compiler.calls import optimized
 from ..compiler.calls.versions import version_of
 from ..compiler.execution.compiled import resolved
@@ -44,6 +45,9 @@ class HandedOn(optimized.Optimized):
         return None, None, True
 
     def _recorded(self, key, args, kwargs, reach, answers):
+        made, most = sum(map(len, self.versions.values())), switch("_dynamo", "recompile_limit")
+        if made >= most:
+            raise Break(f"it was compiled {made} times (torch._dynamo.config.recompile_limit)")
         recorder = None
 
         def run(*args, **kwargs):

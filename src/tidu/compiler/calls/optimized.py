@@ -10,6 +10,7 @@ import numpy as np
 
 from ...base import tree
 from ...base.errors import out_of_memory
+from ...base.switches import switch
 from ...core.handle import TensorBase
 from ...core.modes import LOCAL, STATE, UNHURRIED
 from ...core.native import waiting
@@ -287,6 +288,8 @@ class Optimized:
             return lambda: self.function(*args, **kwargs)
         if not answers:
             self.telling.of_another(self.versions, key, why)
+            if any(self.versions.values()) and switch("_dynamo", "error_on_recompile"):
+                raise self.telling.recompiled(why)
         many = limits.too_many(self.versions, key, kept, answers)
         if many:
             found = Break(many)
