@@ -284,10 +284,12 @@ class Tensor(TensorMethods, LateMethods, ToNumbers, TensorBase):
 
     @property
     def _base(self):
+        if LOCAL.tracer is not None:
+            LOCAL.tracer.asks_for_base(self)
         return None if self._view is None else self._view.base
 
     def _is_view(self):
-        return self._view is not None
+        return self._base is not None
 
     @property
     def _version(self):
