@@ -28,6 +28,8 @@ from ..fx.spelling import function_name
 from ..library.operators import Overload
 from ..nn import Parameter, functional
 from .call_sites import caller_of
+from .sizes import Recording
+from .sources import name_of
 
 __all__ = ["Recorder", "recording"]
 
@@ -54,12 +56,12 @@ _UNSEEN = "it computes in a way that no graph of torch's functions shows"
 
 
 class Recorder(Interceptor, TracerBase):
-    """The graph of one run. `given`: {id of a tensor that is given or reached: its name}."""
+    """The graph of one run. `paths`: {id of a tensor: where the function finds it}."""
 
     order = 10  # outermost: calls are noted as the program makes them
 
-    def __init__(self, names):
-        self.names, self.thread = names, get_ident()
+    def __init__(self, paths):
+        self.paths, self.thread = paths, get_ident()
         self.graph, self.nodes, self.kept = Graph(), {}, []
         self.inputs = []  # the tensors that are placeholders, in order
         self.values, self.outputs = (), []  # the results; the ids of those that have nodes
@@ -97,6 +99,11 @@ class Recorder(Interceptor, TracerBase):
         self.outputs = list(found)
         self.graph.output(tuple(found.values()))
         self._tidy()
+
+    def recording(self):
+        """The graph, and the places and shapes of its inputs, as they were given."""
+        return Recording(self.graph, [self.path_of(h) for h in self.inputs],
+                         [tuple(h._value.shape) for h in self.inputs])  # fmt: skip
 
     def _is_given(self, value):
         """Whether a result is a tensor that was given, perhaps written, and not what a function
@@ -200,7 +207,10 @@ class Recorder(Interceptor, TracerBase):
                 self._stand_for(handle, node)
 
     def _name_of(self, handle):
-        return self.names.get(id(handle), "L_tensor_")
+        return name_of(self.path_of(handle))
+
+    def path_of(self, handle):
+        return self.paths.get(id(handle), "L['tensor']")
 
     def _switch_grad(self, wanted):
         if wanted != self.grad:

@@ -41,7 +41,7 @@ from .telling import Telling, explained
 from .versions import VALUE_ERRORS, version_of
 from .ways import Way, captured_way, follow
 
-__all__ = ["STANCE", "Break", "Optimized", "Wanted", "counts", "forget_all", "running"]
+__all__ = ["STANCE", "Break", "Optimized", "Wanted", "counts", "forget_all", "reached", "running"]
 
 _COUNTS = {"captured": 0, "compiled": 0, "eager": 0}
 STANCE = ["default"]  # what `compiler.set_stance` said last
@@ -244,14 +244,14 @@ class Optimized:
             varying = dynamic or limits.varies(self.versions, key)
             if dynamic and not limits.known(self.versions, key):
                 self._learn(args, kwargs, tensors)
-            reach = _reached(self.function, args, kwargs)
+            reach = reached(self.function, args, kwargs)
             first_step = not (answers or self.trials.get(key)) and starts(self.function, reach)
             if first_step and not self.fullgraph:  # where it may break at nothing else
                 return lambda: self._tried(key, args, kwargs)
             try:
                 captured, answers, open_ = self._recorded(key, args, kwargs, reach, answers)
             except Hooked:
-                reach = _reached(self.function, args, kwargs, hooks=True)
+                reach = reached(self.function, args, kwargs, hooks=True)
                 captured, answers, open_ = self._recorded(key, args, kwargs, reach, answers)
             if open_:
                 kept = self.versions.setdefault(opened(key), [])
@@ -282,7 +282,7 @@ class Optimized:
 
     def _learn(self, args, kwargs, tensors):
         """What other sizes change in the code, before any is made."""
-        learn(self.function, args, kwargs, tensors, _reached)
+        learn(self.function, args, kwargs, tensors, reached)
 
     def _version(self, captured, reach, tensors, varying):
         return version_of(captured, reach, tensors, varying)
@@ -399,7 +399,7 @@ class _Bound:
         return self.optimized(self.instance, *args, **kwargs)
 
 
-def _reached(function, args, kwargs, hooks=False):
+def reached(function, args, kwargs, hooks=False):
     leaves = tree.leaves((args, kwargs))
     given = [a for a in leaves if isinstance(a, TensorBase)] if hooks else ()
     called = [hook for a in given for attached in hooks_at(a) for hook in attached.values()]
