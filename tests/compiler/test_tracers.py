@@ -6,7 +6,7 @@ import pytest
 
 import tidu
 from tidu.compiler.recording.tracing import RunTracer
-from tidu.core.modes import LOCAL, STATE
+from tidu.core.modes import LOCAL, STATE, set_tracer
 
 
 def test_counted_while_recorded(monkeypatch):
@@ -25,18 +25,26 @@ def test_counted_while_recorded(monkeypatch):
     assert STATE.tracers == 0
 
 
-def test_another_thread_writes_meanwhile():
-    other = tidu.ones(3)
+def test_another_thread_is_not_asked():
+    class Writes(Exception):
+        pass
 
-    def f(x):
-        if LOCAL.tracer is not None:
-            thread = threading.Thread(target=lambda: other.add_(1).fill_(7))
-            thread.start()
-            thread.join()
-        return x + 1
+    class Recorder:
+        def writes(self, handle):
+            raise Writes
 
-    tidu.compile(f)(tidu.ones(2))
-    assert other.tolist() == [7.0] * 3
+    x = tidu.ones(3)
+    was = set_tracer(Recorder())
+    try:
+        thread = threading.Thread(target=lambda: x.add_(1).fill_(7))
+        thread.start()
+        thread.join()
+        assert x.tolist() == [7.0] * 3
+        for write in (lambda: x.add_(1), lambda: x.fill_(1)):
+            with pytest.raises(Writes):
+                write()
+    finally:
+        set_tracer(was)
     assert STATE.tracers == 0
 
 
