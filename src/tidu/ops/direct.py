@@ -188,10 +188,20 @@ def kthvalue(input, k, dim=-1, keepdim=False):
     return _one_of_each(x, axis, keepdim, "kthvalue", k - 1)
 
 
-def median(input, dim, keepdim=False):
+def median(input, dim=None, keepdim=False):
+    """Of all elements one array."""
     x = _in_order(input, "fiu")
+    if dim is None:
+        return _one_of_all(x, keepdim, "middle", (x.size - 1) // 2)
     axis = _axis(dim, x.ndim)
     return _one_of_each(x, axis, keepdim, "middle", (x.shape[axis] - 1) // 2)
+
+
+def nanmedian(input, dim=None, keepdim=False):
+    x = _in_order(input, "fiu")
+    if dim is None:
+        return _one_of_all(x, keepdim, "middle number", 0)
+    return _one_of_each(x, _axis(dim, x.ndim), keepdim, "middle number", 0)
 
 
 def mode(input, dim=-1, keepdim=False):
@@ -212,6 +222,14 @@ def _by_rank(x, axis, descending, how, part=None):
     if values is None:
         values = x.take(places) if x.ndim == 1 else np.take_along_axis(x, places, axis)
     return values, places
+
+
+def _one_of_all(x, keepdim, how, rank):
+    if not x.size or keepdim is not False or not NATIVE:
+        return None
+    row = x if x.ndim == 1 else x.reshape(-1)
+    values, places = ordered_along(row, 0, False, how, (rank, rank + 1))
+    return (row.take(places) if values is None else values).reshape(())
 
 
 def _one_of_each(x, axis, keepdim, how, rank):

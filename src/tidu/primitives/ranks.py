@@ -25,14 +25,18 @@ def order_along(x, *, axis, descending, how="stable", part=None):
 
     `how` says which of equal elements comes first: "stable", or as the unstable "sort", "topk",
     "topk unsorted", "kthvalue" and "mode" of PyTorch leave them; "middle" is one place of the
-    stable order, or where the first NaN is. `part` is (start, stop), or None for all; what is asked
-    of "topk" starts at 0, and of "kthvalue", "mode" and "middle" it is one place.
+    stable order, or where the first NaN is, "middle number" that of the lower median of what is
+    none. `part` is (start, stop), or None for all; what is asked of "topk" starts at 0, and of
+    "kthvalue", "mode" and both middles it is one place.
     """
     return ordered_along(x, axis, descending, how, part)[1]
 
 
 def ordered_along(x, axis, descending, how="stable", part=None):
     """(the elements, or None where that is left to who asks, the places) of `order_along`."""
+    if x.ndim == 1 and (quick := _QUICK.get((how, descending, x.dtype))) is not None:
+        if (found := quick(x, part)) is not None:
+            return found
     given = x
     if x.dtype in HALVES:
         x = x.astype(np.float32)
@@ -103,6 +107,12 @@ def _middle(rows, descending, part):
         for row in np.flatnonzero(holes.any(1)):
             places[row] = np.argmax(holes[row])
     return places
+
+
+def _middle_number(rows, descending, part):
+    there = np.count_nonzero(rows == rows, 1)
+    rank = (np.maximum(there, 1) - 1) // 2
+    return np.take_along_axis(np.argsort(rows, 1, kind="stable"), rank[:, None], 1)
 
 
 def _cut(order, axis, part):
@@ -196,8 +206,9 @@ def _sorted_with_nan(row):
     return parted.origin[order]
 
 
-_WAYS = {"stable place": _stable_place, "middle": _middle, "sort": _sort, "topk": _topk,
-         "topk unsorted": _topk_unsorted, "kthvalue": _kthvalue, "mode": _mode}  # fmt: skip
+_WAYS = {"stable place": _stable_place, "middle": _middle, "middle number": _middle_number,
+         "sort": _sort, "topk": _topk, "topk unsorted": _topk_unsorted, "kthvalue": _kthvalue,
+         "mode": _mode}  # fmt: skip
 
 
 def _natively(x, axis, descending, how, part):
@@ -206,23 +217,25 @@ def _natively(x, axis, descending, how, part):
         return None
     size = x.shape[axis]
     if how == "stable" and size < _DIGITS and _is_quick(x, size, descending, part):
+        if x.ndim == 1 and _PATIENCE.spent():
+            for order in ("stable", "sort"):
+                _prepare(order, order, descending, x.dtype)
         return None
-    if how == "middle" and x.dtype.kind != "f":
-        how = "stable place"
+    way = how if x.dtype.kind == "f" else _WITHOUT_NAN.get(how, how)
     if how == "stable" and size == x.size >= _DIGITS and x.dtype.kind in "iub":
         both = NATIVE.by_digits(np.ascontiguousarray(x.reshape(-1)), descending)
         return [found.reshape(x.shape)[_ranks_of(axis, part)] for found in both]
     if x.size < _NATIVE and not _PATIENCE.spent():
         return None
-    name, number, cut = _step(how, size, part)
+    name, number, start, count = _STEPS[way](size, part)
     if name == "mode" and x.dtype.kind == "f":
         number = 1
+    _prepare(how, way, descending, x.dtype)
     last = axis == x.ndim - 1
     rows = x if last else np.moveaxis(x, axis, -1)
     if not rows.flags.c_contiguous:
         rows = np.ascontiguousarray(rows)
-    start, stop = cut or (0, size)
-    shape = (*rows.shape[:-1], stop - start)
+    shape = (*rows.shape[:-1], count)
     values, places = NATIVE.ordered(rows, shape, descending, name, number, start)
     if values is None:
         values, places = _modes_with_nan(rows, places)
@@ -246,22 +259,78 @@ def _is_quick(x, size, descending, part):
     return size > _SMALL or part is not None or (x.ndim == 1 and not descending)
 
 
-def _step(how, size, part):
-    """(what generated code calls it, the number it takes, the ranks that are asked for)"""
-    if how == "stable":
-        return "stable" if size > _SMALL else "sort", 0, part
-    if how in ("stable place", "middle"):
-        return "place" if how == "stable place" else how, part[0], (0, 1)
-    if how == "sort":
-        return how, 0, part
-    if how == "mode":
-        return how, 0, (0, 1)
-    if how == "kthvalue":
-        return "quickselect", part[0], part
+def _all(name):
+    return lambda size, part: (name, 0, *_from_on(part, size))
+
+
+def _from_on(part, size):
+    return (0, size) if part is None else (part[0], part[1] - part[0])
+
+
+def _one(name):
+    return lambda size, part: (name, part[0], 0, 1)
+
+
+def _stable_step(size, part):
+    return ("stable" if size > _SMALL else "sort", 0, *_from_on(part, size))
+
+
+def _topk_step(size, part, rest="select and sort"):
     count = part[1]
     if count * _HEAP <= size:
-        return "partial sort", count, part
-    return "select" if how == "topk unsorted" else "select and sort", count - 1, part
+        return "partial sort", count, 0, count
+    return rest, count - 1, 0, count
+
+
+# By `how`: (length of a row, ranks) -> (what generated code calls it, the number it takes, the
+# first of the ranks that are asked for, how many).
+_STEPS = {
+    "stable": _stable_step, "sort": _all("sort"), "topk": _topk_step,
+    "topk unsorted": lambda size, part: _topk_step(size, part, "select"),
+    "kthvalue": lambda size, part: ("quickselect", part[0], part[0], 1),
+    "stable place": _one("place"), "middle": _one("middle"),
+    "middle number": lambda size, part: ("middle number", 0, 0, 1),
+    "mode": lambda size, part: ("mode", 0, 0, 1),
+    "half": lambda size, part: ("place", (size - 1) // 2, 0, 1),
+}  # fmt: skip
+_WITHOUT_NAN = {"middle": "stable place", "middle number": "half"}
+# (how, descending, type): (a vector, ranks) -> what `ordered_along` gives, or None
+_QUICK: dict = {}
+
+
+def _prepare(how, way, descending, dtype):
+    kind = how, descending, dtype
+    if kind not in _QUICK:
+        _QUICK[kind] = _quickly(_STEPS[way], descending, dtype)
+
+
+def _quickly(step, descending, dtype):
+    """`ordered_along` of vectors that are not long, by one generated function, which exists by now;
+    it gives None for what it does not know."""
+    flip, longest, empty = -1 if descending else 0, NATIVE.SHORT, np.empty
+    holes, kernels = 1 if dtype.kind == "f" else 0, {}
+
+    def quick(x, part):
+        size = x.size
+        if not 0 < size <= longest or not x.flags.c_contiguous:
+            return None
+        name, number, start, count = step(size, part)
+        if not count:
+            return None
+        if (kernel := kernels.get(name)) is None:
+            kernel = kernels[name] = NATIVE.short(dtype, name)
+        values, places = empty(count, dtype), empty(count, _I64)
+        if name == "mode":
+            number = holes
+        kernel(x, places, values, flip, number, start, count, size, size, size)
+        if number and name == "mode" and places[0] < 0:
+            return None
+        return values, places
+
+    return quick
+
+
+_I64 = np.dtype(np.int64)
 
 
 class _Patience:
