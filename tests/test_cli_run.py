@@ -280,3 +280,35 @@ def test_children_keep_their_own_sitecustomize(program):
     )
     done = run([*TIDU, "program.py"], folder, PYTHONPATH=str(folder / "site"))
     assert done.stdout.count("custom") >= 2 and "cli/children" not in done.stdout
+
+
+TRAINING = """
+import warnings
+import torch
+warnings.simplefilter("error")
+model = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1))
+optimizer = torch.optim.NAME(model.parameters(), lr=0.01, OPTIONS)
+x, y = torch.randn(16, 2), torch.randn(16, 1)
+loss_of = torch.nn.MSELoss()
+
+@torch.compile
+def step():
+    optimizer.zero_grad()
+    loss = loss_of(model(x), y)
+    loss.backward()
+    optimizer.step()
+    return loss
+
+for _ in range(12):
+    loss = step()
+print(loss.grad_fn.name())
+"""
+
+
+@pytest.mark.parametrize("name, options", [("Adam", ""), ("SGD", "momentum=0.9")])
+def test_a_training_step_is_compiled_as_without_the_command(program, tmp_path, name, options):
+    """An optimizer's scratch memory is none of the program's, under any name of its classes."""
+    text = TRAINING.replace("NAME", name).replace("OPTIONS", options)
+    (tmp_path / "training.py").write_text(text)
+    done = run([*TIDU, "training.py"], tmp_path)
+    assert done.stdout == "CompiledFunctionBackward\n", done.stderr

@@ -61,6 +61,7 @@ class Squares(Dataset):
     fails = False
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")
 @pytest.mark.parametrize("workers", [1, 3])
 def test_workers_keep_the_order(workers):
     loader = DataLoader(Squares(), batch_size=3, num_workers=workers)

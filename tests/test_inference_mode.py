@@ -44,3 +44,21 @@ def test_other_threads_are_not_in_it():
         thread.start()
         thread.join()
     assert found == [False]
+
+
+def test_nothing_is_recorded_where_gradients_are_enabled_inside():
+    x = torch.ones(2, requires_grad=True)
+    with torch.inference_mode():
+        with torch.enable_grad():
+            made = x * 2
+            assert torch.is_grad_enabled() and torch.is_inference_mode_enabled()
+            assert not made.requires_grad and made.is_inference()
+            with torch.inference_mode(), torch.no_grad():
+                assert not torch.is_grad_enabled()
+            assert torch.is_grad_enabled()
+            with torch.inference_mode(False):
+                assert (x * 2).requires_grad
+        assert not torch.is_grad_enabled()
+        torch.set_grad_enabled(True)
+        assert torch.is_grad_enabled() and not (x * 2).requires_grad
+    assert torch.is_grad_enabled() and (x * 2).requires_grad

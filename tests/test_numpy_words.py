@@ -1,5 +1,7 @@
 """`axis=` and `keepdims=` mean `dim=` and `keepdim=`, in functions and methods."""
 
+import operator
+
 import numpy as np
 import pytest
 
@@ -34,3 +36,36 @@ def test_numpy_functions_ask_tensors():
 def test_unknown_words_are_refused():
     with pytest.raises(TypeError, match=r"invalid combination of arguments - got \(dims=int"):
         torch.ones(2).max(dims=0)
+
+
+@pytest.mark.parametrize("one", [np.int64(1), torch.tensor(1)], ids=["numpy", "tensor"])
+def test_whole_numbers_of_other_kinds_are_axes(one):
+    x = torch.arange(6.0).reshape(2, 3)
+    for name in ("sum", "mean", "amax", "amin", "argmax", "logsumexp", "nansum", "std", "all"):
+        assert torch.equal(getattr(x, name)(one), getattr(x, name)(1))
+    assert torch.equal(x.roll(one, one), x.roll(1, 1))
+    assert torch.equal(x.roll(one), x.roll(1))
+    assert torch.equal(x.movedim(0, one), x.T)
+    assert torch.equal(x.aminmax(dim=one).max, x.amax(1))
+    assert torch.equal(torch.linalg.matrix_norm(x[None], dim=(one, 2)), x.norm().reshape(1))
+    assert torch.equal(x.repeat_interleave(one, one), x)
+    w = torch.ones(2, 3, requires_grad=True)
+    w.sum(one).sum().backward()
+    assert torch.equal(w.grad, torch.ones(2, 3))
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.float16, np.int64, np.uint8, np.bool_])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.int32, torch.float16])
+def test_a_tensor_and_an_array_compute_in_the_type_numpy_chooses(kind, dtype):
+    t, a = torch.tensor([1, 2, 3]).to(dtype), np.array([1, 1, 1]).astype(kind)
+    for name in ("add", "mul", "truediv", "pow", "floordiv", "mod", "eq"):
+        expected = getattr(operator, name)(t.numpy(), a)
+        found = getattr(operator, name)(t, a)
+        assert found.dtype is torch.from_numpy(expected).dtype, name
+        assert found.tolist() == expected.tolist(), name
+    assert (t @ a).dtype is torch.from_numpy(np.asarray(t.numpy() @ a).reshape(1)).dtype
+
+
+def test_truths_of_numpy_are_float_numbers():
+    assert (torch.tensor([1, 2]) * np.bool_(True)).dtype is torch.float32
+    assert (torch.tensor([1.0]) - np.bool_(True)).tolist() == [0.0]

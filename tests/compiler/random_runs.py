@@ -19,6 +19,7 @@ from unittest import mock
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
+from random_nudges import nudged_steps
 from random_programs import KINDS, case
 from random_values import difference
 from random_workers import results
@@ -56,8 +57,12 @@ def lowered(seed):
 
 
 def examine(seed, kind=None):
-    """None, or in words what differs between the program compiled and eager."""
-    program = case(seed, kind)
+    """None, or in words what differs between the program of a seed compiled and eager."""
+    return compared(case(seed, kind), seed)
+
+
+def compared(program, seed):
+    """The same of a program."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
@@ -75,7 +80,15 @@ def examine(seed, kind=None):
             if getattr(program, "jumps", False) and _jumped(nudged, expected):
                 return None
             found = difference(got, expected, program.unit, nudged)
+        if found is not None:
+            stepped = [_stepped(program, by) for by in range(4)]
+            found = difference(got, expected, program.unit, nudged, stepped)
     return None if found is None else f"seed {seed} ({program.kind}): {found}"
+
+
+def _stepped(program, by):
+    with nudged_steps(by):
+        return program.results(False)
 
 
 def _jumped(nudged, expected):

@@ -1,20 +1,23 @@
 """Whether two runs of a program give the same, as far as the program itself can tell.
 
 Sums in another order differ by rounding, and a program may magnify that: a difference is no error
-as long as the eager program, given inputs that differ in their last digits, differs as much.
+as long as the eager program, given inputs that differ in their last digits, differs as much, or
+does so where its steps' results are off by theirs (`random_nudges.py`).
 """
 
 import numpy as np
 
 _LOOSE = 200  # times a unit of rounding, before the program is asked how much it magnifies
 _MAGNIFIED = 200  # times what it makes of inputs that differ in their last digits
+_ROUNDED = 20  # times what one rounding in each step comes to: sums in another order have some more
 
 
-def difference(got, expected, unit, nudged=()):
+def difference(got, expected, unit, nudged=(), stepped=()):
     """What differs, in words, between lists of arrays and numbers; None if nothing does.
 
     `unit`: of rounding in the coarsest type that occurs. `nudged`: what the program gives for
-    inputs that are off by a few of these.
+    inputs that are off by a few of these; `stepped`: what it gives where each step's result is off
+    by its last digit, which tells how far floating-point numbers may differ and nothing else.
     """
     if len(got) != len(expected):
         return f"{len(got)} results, not {len(expected)}"
@@ -25,13 +28,14 @@ def difference(got, expected, unit, nudged=()):
         others = [np.asarray(n[i]) for n in nudged]
         if any(o.shape != b.shape for o in others):
             continue
-        text = _one(a, b, unit, others)
+        inside = [np.asarray(n[i]) for n in stepped if len(n) == len(expected)]
+        text = _one(a, b, unit, others, inside)
         if text is not None:
             return f"result {i}: {text}"
     return None
 
 
-def _one(a, b, unit, others):
+def _one(a, b, unit, others, inside):
     if b.dtype.kind not in "fc":
         wild = np.zeros(b.shape, bool)
         for o in others:
@@ -51,6 +55,9 @@ def _one(a, b, unit, others):
     for o in others:
         off = np.abs(np.where(np.isfinite(o), o, 0) - b)[both]
         limit = max(limit, _MAGNIFIED * off.max())
+    for o in inside:
+        if o.shape == b.shape and np.array_equal(np.isfinite(o), np.isfinite(b)):
+            limit = max(limit, _ROUNDED * np.abs(o - b)[both].max())
     off = np.abs(a - b)[both]
     if off.max() <= limit:
         return None

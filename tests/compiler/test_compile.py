@@ -463,12 +463,3 @@ def test_results_that_are_views_show_the_step_that_made_them():
             view = compiled(x)
             assert view.grad_fn.name() == eager.grad_fn.name()
             assert view._base is x
-
-
-def test_a_function_as_backend_is_told_that_it_gets_no_graph():
-    called = []
-    with pytest.warns(UserWarning, match="does not call the backend append"):
-        double = torch.compile(lambda x: x * 2, backend=called.append)
-    assert double(torch.ones(2)).tolist() == [2, 2] and not called
-    with pytest.raises(RuntimeError, match="TypeError: 'int' object is not callable"):
-        torch.compile(lambda x: x, backend=3)

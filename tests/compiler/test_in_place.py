@@ -51,7 +51,15 @@ def row(x, w):
     return (h + x).sin() @ w
 
 
-CASES = [(own, 2), (turned, 0), (other, 0), (wider, 0), (twice, 1), (row, 0)]
+def summed(x, w):
+    """Elements that are added up in the loop that writes them: of rows, columns, all."""
+    h = x @ w
+    h = h - h.mean(1, keepdim=True)
+    h = h.sin() @ w + h.sum(0)
+    return h / (h * h).sum() @ w
+
+
+CASES = [(own, 2), (turned, 0), (other, 0), (wider, 0), (twice, 1), (row, 0), (summed, 4)]
 
 
 @pytest.mark.parametrize(("function", "count"), CASES)
@@ -105,3 +113,34 @@ def test_training_gives_the_same_numbers(layer, dtype, made):
         np.testing.assert_allclose(
             a.numpy(), expected, rtol=2e-3, atol=1e-4 * max(abs(expected).max(), 1)
         )
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+def test_results_of_convolutions_and_pools(kind, made):
+    """They lie in the memory of the program, where what is computed of them takes their place: of a
+    layer with its norm, a program needs two arrays on the way back, and nothing beside them."""
+    torch.manual_seed(4)
+    nn, shape = torch.nn, (8, 16, 24, 24)
+    model = nn.Sequential(nn.Conv2d(4, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(),
+                          nn.MaxPool2d(2)).to(kind)  # fmt: skip
+    x = torch.randn(8, 4, 24, 24, dtype=kind)
+
+    def step(x):
+        model.zero_grad()
+        loss = model(x).square().mean()
+        loss.backward()
+        return loss
+
+    results = [[step(x).item(), *[p.grad.clone() for p in model.parameters()]]]
+    compiled = torch.compile(step)
+    for _ in range(3):
+        model[1].reset_running_stats()
+        results.append([compiled(x).item(), *[p.grad.clone() for p in model.parameters()]])
+    for found in results[1:]:
+        for a, b in zip(found, results[0], strict=True):
+            np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-6)
+    large = np.prod(shape) * kind.itemsize
+    plan = Planning(made[-1].source)
+    called = [plan.plan.buffers[s] for s in made[-1].call_made]
+    assert all(np.prod(v.shape) < np.prod(shape) for v, _, _ in called)
+    assert made[-1].arena_bytes <= 2.6 * large

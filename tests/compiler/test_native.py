@@ -84,26 +84,54 @@ def test_the_cache_keeps_what_was_used_last(tmp_path, monkeypatch):
     os.utime(folder / ".new-died", (0, 0))
     assert cache.read(keys[-1]) is not None  # that one is in use again
     size = (folder / keys[0]).stat().st_size
-    cache.prune(folder, 11 * size)
+    monkeypatch.setenv("TIDU_CACHE_SIZE", str(11 * size))
+    cache.prune(folder)
     assert sorted(p.name for p in folder.iterdir()) == sorted([*keys, ".new-running"])
-    cache.prune(folder, 8 * size)
+    monkeypatch.setenv("TIDU_CACHE_SIZE", str(8 * size))
+    cache.prune(folder)
     kept = {p.name for p in folder.iterdir()}
     assert kept == {".new-running", keys[-1], *keys[:4]} and cache.read(keys[0]) == b"x" * 1000
 
 
 def test_writing_prunes_the_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("TIDU_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(cache, "MOST", 20_000)
+    monkeypatch.setenv("TIDU_CACHE_SIZE", "20k")
     for i in range(200):
         cache.write(cache.key_of("a text", i), b"x" * 1000)
-    assert sum(p.stat().st_size for p in (tmp_path / "code").iterdir()) < 80_000
+        assert sum(p.stat().st_size for p in (tmp_path / "code").iterdir()) <= 20 << 10
+    assert cache.read(cache.key_of("a text", 199)) is not None
+    monkeypatch.setenv("TIDU_CACHE_SIZE", "0")
+    cache.write(cache.key_of("another"), b"x")
+    assert not list((tmp_path / "code").iterdir())
+
+
+def test_how_much_is_kept(monkeypatch):
+    monkeypatch.delenv("TIDU_CACHE_SIZE", raising=False)
+    assert cache.most() == 256 << 20
+    for text, size in (("5000", 5000), ("3M", 3 << 20), ("1 GiB", 1 << 30), ("7kb", 7 << 10)):
+        monkeypatch.setenv("TIDU_CACHE_SIZE", text)
+        assert cache.most() == size
+    for text in ("much", "-1", "1.5G", "3T"):
+        monkeypatch.setenv("TIDU_CACHE_SIZE", text)
+        with pytest.raises(ValueError, match="is no number of bytes"):
+            cache.most()
+
+
+@pytest.mark.parametrize(("name", "value"), [("TIDU_CACHE_SIZE", "much"), ("TIDU_CPU", "hal9000")])
+def test_settings_that_make_no_sense(name, value):
+    """LLVM ends the process where it does not know a processor."""
+    program = "import tidu; print(tidu.compile(lambda x: x + 1)(tidu.ones(2)))"
+    ran = subprocess.run([sys.executable, "-c", program], env={**os.environ, name: value},
+                         capture_output=True, text=True, check=False)  # fmt: skip
+    assert ran.returncode == 1
+    assert f"ValueError: {name}: {value!r} is no" in ran.stderr.replace("is not a", "is no")
 
 
 def test_the_whole_cache_is_looked_at_by_the_bytes_written(folder, monkeypatch):
     """However small the modules are: to list tens of thousands of files takes long."""
     looks = []
     monkeypatch.setattr(cache, "prune", looks.append)
-    monkeypatch.setattr(cache, "MOST", 64 * 50_000)
+    monkeypatch.setenv("TIDU_CACHE_SIZE", str(64 * 50_000))
     for i in range(1000):
         cache.write(cache.key_of("small", i), b"x" * 500)
     assert 3 <= len(looks) <= 20  # ten times 50,000 bytes; by chance, but always the same

@@ -4,6 +4,7 @@ given gradients, as in eager calls.
 Where nobody looks, the trial run that writes there is undone and the function runs eagerly.
 """
 
+import builtins
 import contextvars
 import functools
 import sys
@@ -189,3 +190,34 @@ def test_tensors_made_inside_are_compiled():
     compiled = torch.compile(function, fullgraph=True)
     for i in range(3):
         same(function(torch.ones(3) * i), compiled(torch.ones(3) * i))
+
+
+def through_data(t, x):
+    t.data.add_(1)
+    return x + t
+
+
+def through_detached(t, x):
+    part = t.detach()[1:]
+    part.mul_(2)
+    return x + t
+
+
+def through_data_with_what_is_given(t, x):
+    with torch.no_grad():
+        t.data.copy_(x)
+    return x + 1
+
+
+@pytest.mark.parametrize(
+    "change", [through_data, through_detached, through_data_with_what_is_given]
+)
+def test_writes_to_what_shares_memory(change, monkeypatch):
+    """Of a tensor that nobody looks for, what is written is a tensor that is gone at once."""
+
+    def results(wrap):
+        monkeypatch.setattr(builtins, "_hidden", torch.ones(3), raising=False)
+        step = wrap(lambda x: change(builtins.__dict__["_hidden"], x))
+        return [(step(torch.arange(3.0) + i), builtins._hidden.clone()) for i in range(4)]
+
+    same(results(lambda f: f), results(torch.compile))

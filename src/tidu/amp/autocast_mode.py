@@ -5,6 +5,7 @@ import warnings
 
 from ..base.devices import device
 from ..base.dtypes import bfloat16, float16
+from ..base.frames import user_depth
 from ..base.naming import Named
 from . import casting
 from .state import STATE
@@ -36,14 +37,15 @@ class autocast(Named):
         self.fast_dtype = STATE.dtypes.get(self.device, float16) if dtype is None else dtype
         if enabled and self.device == "cuda":
             warnings.warn(
-                "CUDA is not available or torch_xla is imported. Disabling autocast.", stacklevel=3
+                "CUDA is not available or torch_xla is imported. Disabling autocast.",
+                stacklevel=user_depth(),
             )
             enabled = False
         if enabled and self.device == "cpu" and self.fast_dtype not in (bfloat16, float16):
             warnings.warn(
                 "In CPU autocast, but the target dtype is not supported. Disabling autocast.\n"
                 "CPU Autocast only supports dtype of torch.bfloat16, torch.float16 currently.",
-                stacklevel=2,
+                stacklevel=user_depth(),
             )
             enabled = False
         self._enabled = enabled and self.device == "cpu"

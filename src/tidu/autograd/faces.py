@@ -181,8 +181,12 @@ class GraphNode:
 
 def edges_shown(node):
     """The edges of a node as PyTorch has them, as far as they are known without doing anything."""
-    waits = getattr(node, "shown", None).__class__.__name__ == "Replay"
-    return node.edges if waits else _shown(node)
+    shown = getattr(node, "shown", None)
+    if shown.__class__ is not Node and shown.__class__.__name__ != "Replay":
+        return _shown(node)
+    # Steps done again are younger than all of the graph; its own edges have their places in time.
+    steps = _STEPS.get(node.prim)
+    return steps("", *node.edges) if steps else node.edges
 
 
 def _shown(node):
@@ -302,6 +306,7 @@ _STEPS = {
 }  # fmt: skip
 _STEPS_BY_NAME = {  # loaded late
     **dict.fromkeys(("convolution", "transposed_convolution", "normalize"), _with_weights),
+    "gru": lambda name, gates, hidden, weight, *bias: (gates, hidden, *bias, weight),
     **dict.fromkeys(("nll_loss", "nll_loss_backward"), lambda name, x, *classes: [x]),
 }
 

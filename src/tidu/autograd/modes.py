@@ -53,6 +53,14 @@ class _Mode:
         return self.__class__()
 
 
+def _ask(enabled):
+    """Switches recording, returns what it was. In inference mode the wish is only remembered."""
+    if not LOCAL.inference:
+        return set_grad(enabled)
+    was, LOCAL.asked = LOCAL.asked, enabled
+    return was
+
+
 class no_grad(_Mode):
     """Operations inside are not recorded, and their results do not require gradients.
 
@@ -68,10 +76,10 @@ class no_grad(_Mode):
         return self if function is None else self(function)
 
     def __enter__(self):
-        self.was = set_grad(False)
+        self.was = _ask(False)
 
     def __exit__(self, *exc):
-        set_grad(self.was)
+        _ask(self.was)
 
 
 class enable_grad(_Mode):
@@ -82,10 +90,10 @@ class enable_grad(_Mode):
         return self if orig_func is None else self(orig_func)
 
     def __enter__(self):
-        self.was = set_grad(True)
+        self.was = _ask(True)
 
     def __exit__(self, *exc):
-        set_grad(self.was)
+        _ask(self.was)
 
 
 class set_grad_enabled(_Mode):
@@ -94,17 +102,17 @@ class set_grad_enabled(_Mode):
     def __init__(self, mode):
         require_bool("set_grad_enabled", 1, enabled=mode)
         self.mode = mode
-        self.was = set_grad(self.mode)
+        self.was = _ask(self.mode)
 
     def __call__(self, function):
-        set_grad(self.was)
+        _ask(self.was)
         return super().__call__(function)
 
     def __enter__(self):
-        set_grad(self.mode)
+        _ask(self.mode)
 
     def __exit__(self, *exc):
-        set_grad(self.was)
+        _ask(self.was)
 
     def clone(self):
         return set_grad_enabled(self.mode)
@@ -114,7 +122,15 @@ class set_grad_enabled(_Mode):
 
 
 class inference_mode(_Mode):
-    """Like `no_grad`; tensors made inside can never take part in autograd."""
+    """Like `no_grad`; tensors made inside can never take part in autograd, and `enable_grad`
+    inside switches nothing on.
+
+    >>> import tidu as torch
+    >>> x = torch.ones(2, requires_grad=True)
+    >>> with torch.inference_mode(), torch.enable_grad():
+    ...     (x * 2).requires_grad
+    False
+    """
 
     def __new__(cls, mode=True):
         self = object.__new__(cls)
@@ -125,7 +141,8 @@ class inference_mode(_Mode):
         return self
 
     def __enter__(self):
-        self.was = LOCAL.inference, set_grad(False if self.mode else LOCAL.grad)
+        self.was = LOCAL.inference, is_grad_enabled(), set_grad(not self.mode)
+        LOCAL.asked = False
         set_inference(self.mode)
         if self.mode:
             listen(UNHURRIED)  # the direct paths do not mark what they make
@@ -133,8 +150,9 @@ class inference_mode(_Mode):
     def __exit__(self, *exc):
         if self.mode:
             unlisten(UNHURRIED)
-        set_inference(self.was[0])
-        set_grad(self.was[1])
+        inference, LOCAL.asked, recording = self.was
+        set_inference(inference)
+        set_grad(recording)
 
     def clone(self):
         return inference_mode(self.mode)
@@ -142,7 +160,7 @@ class inference_mode(_Mode):
 
 def is_grad_enabled():
     """Whether operations are recorded in this thread."""
-    return grad_enabled()
+    return LOCAL.asked if LOCAL.inference else grad_enabled()
 
 
 def is_inference_mode_enabled():

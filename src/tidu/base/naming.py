@@ -10,9 +10,11 @@ from importlib import import_module
 
 from .lazy import Place
 
-__all__ = ["Named", "made_empty", "said_of_torch"]
+__all__ = ["RENAMED", "Named", "made_empty", "said_of_torch"]
 
 _PACKAGE = __name__.partition(".")[0]
+# Classes of this package that have a name of torch's while tidu serves `import torch`.
+RENAMED: set = set()
 
 
 # Where PyTorch has classes that stand in another file here.

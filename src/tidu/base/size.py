@@ -1,6 +1,7 @@
 """torch.Size: a tuple of lengths that prints and slices as PyTorch's; orders of axes."""
 
 from math import prod
+from operator import index
 
 import numpy as np
 
@@ -15,6 +16,7 @@ __all__ = [
     "common_order",
     "dense_strides",
     "empty_as",
+    "listed",
     "checked_count",
     "checked_size",
     "normalize_axes",
@@ -166,6 +168,16 @@ def _axis_int(dim):
     if isinstance(dim, bool) or not hasattr(dim, "__index__"):
         raise TypeError(f"argument 'dim' must be int, not {type(dim).__name__}")
     return dim.__index__()
+
+
+def listed(number):
+    """A tuple of one whole number (Python's, NumPy's, a tensor of one element) or of several."""
+    if number.__class__ in (int, bool):
+        return (number,)
+    try:
+        return (index(number),)
+    except TypeError:
+        return tuple(number)
 
 
 def normalize_axes(dims, ndim):

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ..base.lazy import courteous
+from ..base.naming import RENAMED
 from ..version import __version__, torch_version
 
 ALIASES = {"torch": "tidu", "torchvision": "tidu.vision"}
@@ -127,6 +128,7 @@ def name_classes(module, public: str) -> None:
     for value in list(vars(module).values()):
         if isinstance(value, type) and str(value.__module__) == module.__name__:
             value.__module__ = public
+            RENAMED.add(value)
 
 
 def found(real: str):

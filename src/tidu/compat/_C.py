@@ -4,7 +4,7 @@ from .base.devices import device as any_device
 from .base.errors import LinAlgError as _LinAlgError
 from .base.lazy import late, lazy_module
 from .base.size import Size
-from .core.modes import LOCAL
+from .core.modes import LOCAL, set_grad
 from .frontend.tensor import Tensor
 from .ops.target import target
 from .random import Generator, default_generator
@@ -54,6 +54,11 @@ __getattr__ = late(
         "_disabled_torch_function_impl": "..overrides:_disabled_torch_function_impl",
     },
 )
+
+
+def _set_grad_enabled(mode):
+    """What graphs call where a program enters or leaves `no_grad`."""
+    set_grad(bool(mode))
 
 
 def _get_tracing_state():

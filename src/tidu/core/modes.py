@@ -38,6 +38,7 @@ class _State:
 class _Local(threading.local):
     grad = True
     inference = False
+    asked = False  # in inference mode, where nothing is recorded: whether it is asked for
     levels = ()  # the running transforms, the outermost first
     batches = ()  # the running vmaps, the outermost first
     replaying = False  # whether steps are done again for somebody who looks at the graph

@@ -3,6 +3,7 @@
 from ..base.devices import CPU, require_cpu
 from ..base.dtypes import OF_NUMPY, default_dtype, of_python, require_dtype, set_default_dtype
 from ..base.dtypes import can_cast as _castable
+from ..base.frames import warn_once
 from ..base.lazy import lazy_module
 from ..core.blocks import THREADS
 from ..core.handle import TensorBase, concrete, element_type
@@ -90,6 +91,10 @@ def get_default_dtype():
 
 def set_default_tensor_type(t):
     """The default type by tensor class or name: torch.DoubleTensor, 'torch.FloatTensor'."""
+    warn_once(
+        "torch.set_default_tensor_type() is deprecated as of PyTorch 2.1, please use "
+        "torch.set_default_dtype() and torch.set_default_device() as alternatives."
+    )
     set_default_dtype(type_named(t) if isinstance(t, str) else t.dtype)
 
 

@@ -327,7 +327,9 @@ class Tensor(TensorMethods, LateMethods, ToNumbers, TensorBase):
         return value if dtype is None else value.astype(dtype, copy=False)
 
     def __array_wrap__(self, array, context=None, return_scalar=False):
-        return wrap(np.asarray(array))
+        array = np.asarray(array)
+        # PyTorch's, from the time before it had a type for truth values.
+        return wrap(array.astype(np.uint8) if array.dtype == np.bool_ else array)
 
     def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
         if self.requires_grad:

@@ -31,12 +31,13 @@ from ..base.dtypes import (
 from ..base.frames import warn_once
 from ..base.lazy import standing
 from ..base.size import Size, make_size, normalize_axis, sizes_from
-from ..core.handle import Unresolved, concrete, element_type, lying, shape_of
+from ..core.handle import TensorBase, Unresolved, concrete, element_type, lying, shape_of
 from ..core.retries import worded
 from ..core.versions import owner
 from ..ops import formats, inplace, linalg, reductions, restriding, shapes
-from ..ops.convert import convert, type_of
+from ..ops.convert import converted_for_user, type_of
 from ..ops.flags import require_int
+from ..ops.from_data import copy_of
 from ..ops.operators import operator
 from ..ops.target import target
 from ..primitives.base import address
@@ -48,7 +49,7 @@ __all__ = ["TensorMethods"]
 
 def _conversion(name, dtype):
     def method(self, memory_format=None):
-        converted = convert(self, dtype)
+        converted = converted_for_user(self, dtype)
         return converted if memory_format is None else _arranged(converted, memory_format)
 
     method.__doc__ = f"The tensor as {dtype}."
@@ -426,7 +427,7 @@ class TensorMethods:
         if dtype is None or dtype is type_of(self):
             out = ops.clone(self) if copy else self
         else:
-            out = convert(self, dtype)
+            out = converted_for_user(self, dtype)
         return out if memory_format is None else _arranged(out, memory_format)
 
     def type(self, dtype=None, non_blocking=False):
@@ -435,11 +436,11 @@ class TensorMethods:
             return f"torch.{SCALAR_NAMES[type_of(self).name]}Tensor"
         if isinstance(dtype, str):
             dtype = type_named(dtype)
-        return convert(self, getattr(dtype, "dtype", dtype))
+        return converted_for_user(self, getattr(dtype, "dtype", dtype))
 
     @worded
     def type_as(self, other):
-        return convert(self, type_of(other))
+        return converted_for_user(self, type_of(other))
 
     def cpu(self, memory_format=None):
         return self
@@ -471,6 +472,8 @@ class TensorMethods:
     # --- new tensors like this one ---
     @worded
     def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
+        if isinstance(data, TensorBase):
+            return copy_of(data, dtype or type_of(self), requires_grad, "tensor.new_tensor")
         return ops.tensor(
             data, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad
         )

@@ -138,6 +138,8 @@ class _Writer:
     def line(self, node):
         """Write what one node does."""
         note = f" : {self.of_type(node.type)}" if node.type is not None else ""
+        if self.verbose:
+            note = _told_type(node) or note
         if node.op == "placeholder":
             default = f" = {self.value(node.args[0])}" if node.args else ""
             self.parameters.append(f"{node.target}{note}{default}")
@@ -175,6 +177,9 @@ class _Writer:
                 return f"{node!r}{note} = {_ONE[name]}{shown[0]}"
             if name == "getitem" and len(args) == 2:
                 return f"{node!r}{note} = {shown[0]}[{shown[1]}]"
+            if name == "setitem" and len(args) == 3:
+                step = f"{shown[0]}[{shown[1]}] = {shown[2]}"
+                return f"{step};  {node!r}{note} = {shown[0]}"
             if name in _IN_PLACE and len(args) == 2:
                 step = f"{shown[0]} {_IN_PLACE[name]}= {shown[1]}"
                 return f"{step};  {node!r}{note} = {shown[0]}"
@@ -195,6 +200,17 @@ class _Writer:
             self.last_trace = trace
             said = _summary(trace) if trace else "No stacktrace found for following nodes"
             self.body.append(f"\n# {said}\n")
+
+
+def _told_type(node):
+    """The type and sizes of the example that a node knows: `: "f32[2, 3]"`."""
+    value = node.meta.get("example_value")
+    if not isinstance(value, TensorBase):
+        return None
+    kind = str(value.dtype).removeprefix("torch.")
+    short = kind.replace("bfloat", "bf").replace("complex", "c").replace("float", "f")
+    short = short.replace("uint", "u").replace("int", "i").replace("bool", "b8")
+    return f': "{short}{list(value.shape)}"'
 
 
 def _summary(trace):

@@ -10,6 +10,7 @@ import numpy as np
 from .. import ops
 from ..autograd.function import Function
 from ..base.errors import hinted
+from ..base.frames import warn_once
 from ..composed import BINARY, CONVERTED, UNARY, Composed, Content, by_name
 from ..core.handle import TensorBase
 from ..frontend.tensor import Tensor
@@ -59,6 +60,13 @@ class Masked(Content):
             return ops.where(self.mask, self.inner, 0) + other
 
 
+_PROTOTYPE = (
+    "The PyTorch API of MaskedTensors is in prototype stage and will change in the near future. "
+    "Please open a Github issue for features requests and see our documentation on the "
+    "torch.masked module for further information about the project."
+)
+
+
 def _made(data, mask):
     return MaskedTensor._of(Masked(data, mask))
 
@@ -92,6 +100,7 @@ class MaskedTensor(Composed):
             raise ValueError("data.dim() must equal mask.dim()")
         if data.shape != mask.shape:
             raise ValueError("data.size() must equal mask.size()")
+        warn_once(_PROTOTYPE)
         made = _made(data.detach(), mask)
         return made.requires_grad_() if requires_grad else made
 

@@ -5,6 +5,7 @@ from ..base.constants import jagged, strided
 from ..base.devices import require_cpu
 from ..base.dtypes import int64
 from ..base.errors import hinted
+from ..base.frames import warn_once
 from ..frontend.tensor import Tensor
 from ..ops.convert import named
 from . import blocks, rows
@@ -15,6 +16,13 @@ __all__ = ["_nested_tensor_from_mask", "_nested_tensor_from_mask_left_aligned", 
            "nested_tensor_from_padded", "to_padded_tensor"]  # fmt: skip
 
 JaggedTensor.handlers, StridedNested.handlers = rows.HANDLERS, blocks.HANDLERS
+
+
+_PROTOTYPE = (
+    "The PyTorch API of nested tensors is in prototype stage and will change in the near future. "
+    "We recommend specifying layout=torch.jagged when constructing a nested tensor, as this layout "
+    "receives active development, has better operator coverage, and works with torch.compile."
+)
 
 
 def nested_tensor(tensor_list, *, dtype=None, layout=None, device=None, requires_grad=False,
@@ -81,6 +89,7 @@ def _of_list(parts, dtype, layout):
         return _jagged(parts, dtype)
     if layout not in (None, strided):
         raise RuntimeError(f"Specified layout is unsupported for nested tensors: {layout}")
+    warn_once(_PROTOTYPE)
     for i, part in enumerate(parts):
         if part.dim() != parts[0].dim():
             raise RuntimeError(

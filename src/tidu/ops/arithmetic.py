@@ -25,7 +25,6 @@ from .convert import (
     convert,
     finish,
     finish_found,
-    is_operand,
     named,
     operands,
     promote,
@@ -294,14 +293,6 @@ def pow(input, exponent, *, out=None):
         if not asks(input, exponent):
             raise
     return pow(input, exponent, out=out)
-
-
-def _power(self, other, *, out=None):
-    """self ** other as Python's operator."""
-    return pow_general(self, other) if is_operand(other) else NotImplemented
-
-
-power = fast.binary(f.pow, _power, two=pow_general)
 
 
 @worded

@@ -20,6 +20,7 @@ from ..base.dtypes import (
     scalar_name,
 )  # fmt: skip
 from ..base.errors import hinted, type_name
+from ..base.frames import user_depth, warn_once
 from ..base.size import empty_as
 from ..core.handle import (
     LEAF,
@@ -43,11 +44,12 @@ from ..transforms.write_checks import check_overlap
 from .numbers import require_scalar
 
 __all__ = [
-    "DATA", "RESULT", "Held", "Later", "Replay", "as_operand", "composite", "convert", "finish",
+    "DATA", "RESULT", "Held", "Later", "Replay", "as_operand", "composite", "convert",
+    "converted_for_user", "finish",
     "from_array", "held", "in_columns", "in_order", "named", "ndim_of", "number_type",
     "promote", "invalid_combination", "is_short", "laid_as", "lie", "one_node", "operands",
     "refuse", "require_tensor", "require_tensors", "result_dtype", "result_type", "showing",
-    "type_of", "widely",
+    "type_of", "warn_of_lost_parts", "widely",
 ]  # fmt: skip
 
 _NUMBERS = (bool, int, float, complex)
@@ -109,7 +111,8 @@ def as_operand(value, function="", position=2, name="other"):
     if isinstance(value, TensorBase) or value.__class__ in _NUMBERS:
         return value
     if isinstance(value, np.generic):
-        return value.item()
+        # NumPy's truth values are no bool of Python's: PyTorch takes them for float numbers.
+        return float(value) if value.__class__ is np.bool_ else value.item()
     if isinstance(value, np.ndarray):
         return wrap(value)
     if isinstance(value, _NUMBERS):
@@ -229,6 +232,18 @@ def convert(x, dtype):
     return x if have is to else cast(x, to=to, origin=have)
 
 
+def converted_for_user(x, dtype):
+    """`convert` where the user asks for it: of complex numbers only the real parts are left."""
+    warn_of_lost_parts(element_type(x), dtype.numpy)
+    return convert(x, dtype)
+
+
+def warn_of_lost_parts(have, to):
+    """PyTorch's warning, once in a process, where complex numbers become real ones."""
+    if have.kind == "c" and to.kind not in "cb":
+        warn_once("Casting complex values to real discards the imaginary part")
+
+
 def is_short(x):
     """Whether this is a tensor of a 16-bit floating type."""
     return isinstance(x, TensorBase) and element_type(x) in HALVES
@@ -317,8 +332,9 @@ def finish(result, out, *inputs):
                 f"An output with one or more elements was resized since it had shape "
                 f"{list(shape_of(out))}, which does not match the required output shape "
                 f"{list(shape_of(result))}. This behavior is deprecated, and in a future PyTorch "
-                "release outputs will not be resized unless they have zero elements.",
-                UserWarning, stacklevel=3,
+                "release outputs will not be resized unless they have zero elements. You can "
+                "explicitly reuse an out tensor t by resizing it, inplace, to zero elements with "
+                "t.resize_(0).", UserWarning, stacklevel=user_depth(),
             )  # fmt: skip
         out._value = np.empty(tuple(shape_of(result)), want.numpy)
     return write(out, result)

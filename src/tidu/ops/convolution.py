@@ -5,6 +5,7 @@ from functools import lru_cache
 from math import prod
 
 from ..base.errors import hinted
+from ..base.frames import warn_once
 from ..base.size import checked_count
 from ..core.handle import TensorBase, shape_of
 from ..core.retries import asked
@@ -242,6 +243,10 @@ def _named_padding(x, weight, padding, stride, dilation, dims, groups):
         raise RuntimeError("padding='same' is not supported for strided convolutions")
     total = [d * (k - 1) for d, k in zip(dilation, tuple(shape_of(weight))[2:], strict=True)]
     if any(t % 2 for t in total):
+        warn_once(
+            "Using padding='same' with even kernel lengths and odd dilation may require a "
+            "zero-padded copy of the input be created"
+        )
         shape = tuple(shape_of(x))
         lead = (slice(None),) * 2
         index = (*lead, *[slice(0, n) for n in shape[2:]])

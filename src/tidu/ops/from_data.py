@@ -16,7 +16,7 @@ from ..base.dtypes import (
     to_numpy_dtype,
 )
 from ..base.errors import hinted
-from ..base.frames import warn_once
+from ..base.frames import user_depth, warn_once
 from ..base.lazy import lazy_module
 from ..core.handle import LEAF, TensorBase, concrete, element_type, wrap
 from ..core.modes import LOCAL
@@ -61,14 +61,7 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
     try:  # and no decorator: it would be a tenth of a scalar's time
         require_cpu(device)
         if isinstance(data, TensorBase):
-            warnings.warn(
-                "To copy construct from a tensor, it is recommended to use "
-                "sourceTensor.detach().clone()"
-                " or sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor("
-                "sourceTensor).", UserWarning, stacklevel=2,
-            )  # fmt: skip
-            value = concrete(data)
-            return leaf(np.array(value, types_of(dtype, value.dtype)), requires_grad)
+            return copy_of(data, dtype, requires_grad, "torch.tensor")
         return leaf(array_from(data, dtype), requires_grad)
     except Exception as error:
         words = {"dtype": dtype, "device": device, "requires_grad": requires_grad}
@@ -81,6 +74,17 @@ def refuse_array_in_trace():
     """A NumPy array that a traced program reads may hold other numbers at the next call."""
     if LOCAL.tracer is not None:
         raise RuntimeError("a NumPy array becomes a tensor inside the function")
+
+
+def copy_of(source, dtype, requires_grad, function):
+    """A leaf with a copy of a tensor, made by a function that is meant for other data."""
+    warnings.warn(
+        "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() "
+        "or sourceTensor.detach().clone().requires_grad_(True), rather than "
+        f"{function}(sourceTensor).", UserWarning, stacklevel=user_depth(),
+    )  # fmt: skip
+    value = concrete(source)
+    return leaf(np.array(value, types_of(dtype, value.dtype)), requires_grad)
 
 
 def array_from(data, dtype=None):
@@ -98,6 +102,12 @@ def array_from(data, dtype=None):
         data = ragged_lists.sequence(data)
         if isinstance(data, np.ndarray):
             return array_from(data, dtype)
+    if data and isinstance(data[0], np.ndarray):
+        warn_once(
+            "Creating a tensor from a list of numpy.ndarrays is extremely slow. Please consider "
+            "converting the list to a single numpy.ndarray with numpy.array() before converting to "
+            "a tensor."
+        )
     plain = _plain_nested(data)
     try:
         array = np.array(plain)

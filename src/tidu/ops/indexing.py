@@ -11,7 +11,7 @@ import numpy as np
 
 from ..base.dtypes import bool_
 from ..base.errors import hinted
-from ..base.frames import user_depth
+from ..base.frames import user_depth, warn_once
 from ..base.size import WIDEST, mismatch, normalize_axis
 from ..core.direct import directly
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of, wrap
@@ -253,8 +253,13 @@ def _is_mask(item):
     return isinstance(item, TensorBase) and element_type(item) in (np.bool_, np.uint8)
 
 
+_BYTES = "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead."
+
+
 def _index_tensors(item, shape, axis):
     if _is_mask(item):
+        if element_type(item) == np.uint8:
+            warnings.warn(_BYTES, UserWarning, stacklevel=user_depth())
         mask_shape = tuple(shape_of(item))
         if mask_shape != shape[axis : axis + len(mask_shape)]:
             bad = next(k for k, n in enumerate(mask_shape) if n != shape[axis + k])
@@ -350,6 +355,10 @@ def where(condition, input=None, other=None, *, out=None):
             f"{scalar_name(type_of(condition))}"
         )
     if kind.kind != "b":
+        warn_once(
+            "where received a uint8 condition tensor. This behavior is deprecated and will be "
+            "removed in a future version of PyTorch. Use a boolean condition instead."
+        )
         condition = convert(condition, bool_)
     x, y = as_operand(input, "where"), as_operand(other, "where", 3)
     dtype = result_dtype(x, y)

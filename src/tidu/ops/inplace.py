@@ -45,7 +45,7 @@ from . import bounds as b
 from . import comparison as c
 from . import indexing as i
 from . import linalg as m
-from .convert import convert, from_array, named, scalar_name, type_of
+from .convert import convert, from_array, named, scalar_name, type_of, warn_of_lost_parts
 from .flags import strict
 from .numbers import fitted
 from .shapes import expand
@@ -248,6 +248,7 @@ def copy_(self, src, non_blocking=False):
     have = element_type(src)
     to = element_type(self)
     check_overlap(self, src)
+    warn_of_lost_parts(have, to)
     source = src if have is to else cast(src, to=to, origin=have)
     try:
         if tuple(shape_of(source)) != tuple(shape_of(self)):

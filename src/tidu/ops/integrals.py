@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ..base.dtypes import DEFAULT, int64
-from ..base.size import normalize_axis
+from ..base.size import listed, normalize_axis
 from ..base.tree import struct_sequence
 from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
 from ..primitives import comparison as c
@@ -124,7 +124,7 @@ def gradient(input, *, spacing=None, dim=None, edge_order=1):
 
 def _gradient_axes(input, spacing, dim):
     rank = ndim_of(input)
-    dims = range(rank) if dim is None else (dim,) if isinstance(dim, int) else dim
+    dims = range(rank) if dim is None else listed(dim)
     if dim is None and isinstance(spacing, (list, tuple)) and len(spacing) not in (1, rank):
         raise RuntimeError(
             "torch.gradient expected spacing to be unspecified, a scalar, or a list of length "

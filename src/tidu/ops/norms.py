@@ -3,7 +3,7 @@
 import math
 
 from ..base.lazy import lazy_module
-from ..base.size import normalize_axis
+from ..base.size import listed, normalize_axis
 from ..core.direct import directly
 from ..core.handle import shape_of
 from ..primitives import arithmetic as p
@@ -128,7 +128,7 @@ def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
 
 def check_plane(dim):
     """Matrices lie in two axes."""
-    axes = (dim,) if isinstance(dim, int) else tuple(dim)
+    axes = listed(dim)
     if len(axes) != 2:
         got = " ".join(map(str, axes))
         raise RuntimeError(f"linalg.matrix_norm: dim must be a 2-tuple. Got {got}")
@@ -169,7 +169,7 @@ def renorm(input, p, dim, maxnorm, *, out=None):
 @strict
 def frobenius_norm(input, dim, keepdim=False, *, out=None):
     """The 2-norm along at most two axes."""
-    axes = [dim] if isinstance(dim, int) else list(dim)
+    axes = listed(dim)
     if len(axes) > 2:
         raise RuntimeError(
             f"Expected at most 2 dimensions, but got {len(axes)} dimensions instead."

@@ -3,11 +3,13 @@ that Python asks the operand's own operator and, where there is none, words the 
 
 import numpy as np
 
+from ..base.dtypes import OF_NUMPY
 from ..base.errors import hinted
 from ..core import fast
-from ..core.handle import TensorBase
+from ..core.handle import TensorBase, wrap
+from ..primitives import functions
 from . import linalg
-from .arithmetic import power
+from .arithmetic import pow_general
 from .comparison import bitwise_not
 from .convert import is_operand, named, type_of
 from .elementwise import BOOL
@@ -24,6 +26,8 @@ def operator(function, takes=is_operand):
     general = getattr(function, "general", function)
 
     def method(self, other, *, out=None):
+        if _is_numpys(self, other):
+            return general(*_as_numpy(self, other, function.__name__))
         return general(self, other) if takes(other) else _other_class(method, self, other)
 
     method.__name__ = method.__qualname__ = function.__name__
@@ -52,6 +56,22 @@ def _taking(method, takes):
     return method
 
 
+def _is_numpys(tensor, array):
+    """Whether NumPy computes what is written, in PyTorch: `tensor * array`."""
+    return isinstance(array, np.ndarray) and type_of(tensor).numpy.kind in "biufc"
+
+
+def _as_numpy(tensor, array, name):
+    """Both in the type in which NumPy computes with them, as it does in PyTorch."""
+    kind = np.result_type(tensor.dtype.numpy, array.dtype)
+    if name in _QUOTIENTS and kind.kind in "biu":
+        kind = np.dtype(np.float64)
+    return tensor.to(OF_NUMPY[kind]), wrap(array.astype(kind, copy=False))
+
+
+_QUOTIENTS = ("div", "true_divide", "divide")
+
+
 def _other_class(method, left, right):
     """What the class of an operand that is no tensor says, if it wants to be asked."""
     return fast.strange(method, lambda *args: NotImplemented, (left, right), {})
@@ -71,4 +91,13 @@ def invert(self):
 
 
 _taking(invert, lambda x: type_of(x).category <= BOOL + 1)
-power = _taking(power, is_operand)
+
+
+def _power(self, other, *, out=None):
+    """self ** other."""
+    if _is_numpys(self, other):
+        return pow_general(*_as_numpy(self, other, "pow"))
+    return pow_general(self, other) if is_operand(other) else NotImplemented
+
+
+power = _taking(fast.binary(functions.pow, _power, two=pow_general), is_operand)

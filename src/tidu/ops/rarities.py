@@ -9,7 +9,8 @@ import numpy as np
 
 from ..base.dtypes import float64, int64, uint64
 from ..base.errors import require_memory
-from ..base.size import normalize_axis
+from ..base.frames import warn_once
+from ..base.size import listed, normalize_axis
 from ..core.handle import TensorBase, concrete, element_type, shape_of
 from ..core.retries import worded
 from ..primitives import arithmetic as p
@@ -112,6 +113,7 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True, out=No
             "index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got "
             f"{reduce}."
         )
+    warn_once("index_reduce() is in beta and the API may change at any time.")
     require_tensor("index_reduce", source, "source", 4)
     if type_of(input) is not type_of(source):
         raise RuntimeError(
@@ -234,15 +236,14 @@ def hash_tensor(input, dim=(), *, keepdim=False, mode=0, out=None):
         raise NotImplementedError(f"\"xor_sum_cpu\" not implemented for '{kind}'")
     if mode != 0:
         raise RuntimeError(f"Unknown hash_tensor mode: {mode}")
-    if not isinstance(dim, int) and not len(dim) and not input.numel():
+    if not (axes := listed(dim)) and not input.numel():
         raise RuntimeError(
             "hash_tensor: Expected reduction dim to be specified for input.numel() == 0. Specify "
             "the reduction dim with the 'dim' argument."
         )
     rank, wide = ndim_of(input), convert(input, float64 if type_of(input).category == 2 else int64)
     bits = wide.detach().view(int64)
-    axes = [normalize_axis(a, rank) for a in ([dim] if isinstance(dim, int) else dim)]
-    axes = sorted(axes) or list(range(rank))
+    axes = sorted([normalize_axis(a, rank) for a in axes]) or list(range(rank))
     rest = [a for a in range(rank) if a not in axes]
     lead = [shape_of(input)[a] for a in rest]
     bits = permute(bits, (*rest, *axes)).reshape(*lead, -1)

@@ -8,7 +8,7 @@ import numpy as np
 from ..base.dtypes import DEFAULT, bfloat16, bool_, float16, float32, int64, uint8
 from ..base.errors import hinted
 from ..base.frames import user_depth
-from ..base.size import normalize_axes, normalize_axis
+from ..base.size import listed, normalize_axes, normalize_axis
 from ..base.tree import struct_sequence
 from ..core import fast
 from ..core.direct import directly
@@ -159,7 +159,7 @@ def nansum(input, dim=None, keepdim=False, *, dtype=None, out=None):
 
 def _told(dim):
     """The axes as PyTorch's nodes have them."""
-    return (dim,) if dim.__class__ is int else () if dim is None else tuple(dim)
+    return () if dim is None else listed(dim)
 
 
 def nanmean(input, dim=None, keepdim=False, *, dtype=None, out=None):
@@ -236,10 +236,11 @@ def _amax(name, prim):
 
 def _refuse_empty(name, input, dim):
     shape = tuple(shape_of(require_tensor(name, input)))
-    axes = axes_of(input, dim if dim != () else None)
+    dims = _told(dim)
+    axes = axes_of(input, dims or None)
     for axis in axes:
         if shape[axis] == 0:
-            if dim is None or dim == ():
+            if not dims:
                 kind = IndexError if name.startswith("arg") else RuntimeError
                 raise kind(
                     f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "

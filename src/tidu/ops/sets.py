@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ..base.dtypes import int32, int64
+from ..base.frames import warn_once
 from ..base.lazy import lazy_module
 from ..base.size import checked_size, normalize_axis
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of, wrap
@@ -48,7 +49,7 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
         )
     if counts.size and counts.min() < 0:
         raise RuntimeError("Repeats must be non-negative")
-    checked_size((int(counts.astype(object).sum()) * (length if counts.size == 1 else 1),))
+    checked_size((int(np.asarray(counts, object).sum()) * (length if counts.size == 1 else 1),))
     order = np.repeat(np.arange(length), counts)
     return named(i.take(input, order, dims=(axis,)), "IndexSelectBackward0")
 
@@ -296,11 +297,19 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
             "dimensions of boundaries tensor and input value tensor must match, but we got "
             f"boundaries tensor {list(a)} and input value tensor {list(b)}"
         )
+    for given, words in ((x, "input value"), (table, "boundary")):
+        if not given.is_contiguous():
+            warn_once(_IN_PARTS.format(words))
     places = i.search(table, x, right=right or side == "right")
     message = f"{_PLACES} {out_int32}"
     return finish_same(convert(places, int32) if out_int32 else places, out, message=message)
 
 
+_IN_PARTS = (
+    "torch.searchsorted(): {0} tensor is non-contiguous, this will lower the performance due to "
+    "extra data copy when converting non-contiguous tensor to contiguous, please use contiguous "
+    "{0} tensor if possible. This message will only appear once per program."
+)
 _PLACES = (
     "torch.searchsorted(): output tensor's dtype is wrong, it can only be Int(int32) or "
     "Long(int64) depending on whether out_int32 flag is True, but we got output tensor's dtype "

@@ -10,6 +10,7 @@ from ..base.size import (
     Size,
     checked_count,
     checked_size,
+    listed,
     mismatch,
     normalize_axes,
     normalize_axis,
@@ -254,12 +255,12 @@ def t(input):
 def movedim(input, source, destination):
     """Axes moved to new places, the others keeping their order."""
     rank = ndim_of(input)
-    pairs = [(source,), (destination,)] if isinstance(source, int) else [source, destination]
-    if isinstance(pairs[1], int) or len(pairs[0]) != len(pairs[1]):
+    pairs = [listed(source), listed(destination)]
+    if len(pairs[0]) != len(pairs[1]):
         raise RuntimeError(
             "movedim: Invalid source or destination dims: source "
             f"({list(pairs[0])} dims) should contain the same number of dims as destination "
-            f"({pairs[1]} dims)"
+            f"({list(pairs[1])} dims)"
         )
     given, (source, destination) = (
         pairs,

@@ -4,7 +4,7 @@ from numpy import ndarray
 
 from ..base.dtypes import KEPT, refuse_kept
 from ..base.errors import hinted
-from ..base.size import normalize_axes, normalize_axis, sizes_from
+from ..base.size import listed, normalize_axes, normalize_axis, sizes_from
 from ..core.handle import element_type, shape_of
 from ..core.retries import worded
 from ..primitives import structural as s
@@ -53,15 +53,15 @@ def flipud(input):
 @composite("RollBackward0")
 def roll(input, shifts, dims=None):
     """Elements moved along `dims`, those pushed out coming in at the other end."""
-    shifts = (shifts,) if isinstance(shifts, int) else tuple(shifts)
+    shifts = listed(shifts)
     for shift in shifts:
         require_width(shift)
     if not shifts:
         raise RuntimeError("`shifts` required")
-    if (dims is None or dims == ()) and len(shifts) == 1:
+    dims = () if dims is None else listed(dims)
+    if not dims and len(shifts) == 1:
         flat = s.roll(reshape(input, (-1,)), shifts=shifts, axes=(0,))
         return named(reshape(flat, tuple(shape_of(input))), "RollBackward0")
-    dims = (dims,) if isinstance(dims, int) else tuple(dims or ())
     if len(dims) != len(shifts):
         raise RuntimeError(
             f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}"

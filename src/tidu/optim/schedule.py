@@ -60,7 +60,6 @@ class LRScheduler(Named):
                     )
         self.base_lrs = [copied(group["initial_lr"]) for group in optimizer.param_groups]
         self.last_epoch = last_epoch
-        optimizer._opt_called = False
         self._initial_step()
 
     def _initial_step(self):

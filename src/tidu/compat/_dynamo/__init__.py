@@ -1,20 +1,21 @@
 """torch._dynamo: what programs ask of PyTorch's compiler front end, answered by tidu's."""
 
+from ..compilation.backends import list_backends, lookup_backend, register_backend
 from ..compiler.interface import (
     allow_in_graph,
     assume_constant_result,
     disable,
-    list_backends,
+    graph_break,
     reset,
 )
-from . import eval_frame, exc
+from . import backends, config, eval_frame, exc, testing, utils
 from .eval_frame import OptimizedModule
 from .explanation import explain
 from .settings import (
-    config,
     mark_dynamic,
     mark_static,
     mark_static_address,
     maybe_mark_dynamic,
     optimize,
+    run,
 )

@@ -39,6 +39,7 @@ from .records import (
     NEXT,
     OTHER,
     OWNED,
+    PLAIN,
     POINTER,
     QUICK,
     READY,
@@ -378,6 +379,12 @@ class Block:
         for key, value in copy.items():
             self.words += [self._id(key), self._id(value)]
 
+    def table(self, live, names):
+        """A dictionary that hardly ever changes; where that can't be told, these entries of it."""
+        if layout().version is not None:
+            return self.dictionary(live, live)
+        return self.some(live, [(n, (live[n],) if n in live else None) for n in names], ANY)
+
     def some(self, live, entries, size):
         """These entries of a dictionary, None for one that is missing, and its size (or ANY)."""
         self.words += [SOME, self._id(live), 0, size, len(entries)]
@@ -422,6 +429,10 @@ class Block:
 
     def same(self, number, thing):
         self.words += [SAME, number, self._id(thing)]
+
+    def plain(self, number, anywhere):
+        """An argument without attributes of its own; not made in inference mode, but `anywhere`."""
+        self.words += [PLAIN, number, 0 if anywhere else id(False)]
 
     def apart(self, number, owners):
         """The memory of an argument is that of none of these arrays, which own theirs."""

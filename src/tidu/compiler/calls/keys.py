@@ -12,7 +12,8 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from ...base.dtypes import DEFAULT
-from ...core.handle import LEAF, TensorBase
+from ...base.naming import RENAMED
+from ...core.handle import LEAF, TensorBase, is_inference
 from ...core.modes import LOCAL, OTHERS, STATE, grad_enabled
 from ...core.node import Node
 from ...core.versions import owner
@@ -46,6 +47,7 @@ class TensorPart(NamedTuple):
     same: int  # the number of the tensor it is among the arguments
     order: object  # True: in C order; otherwise its strides
     hooks: tuple = ()  # that a gradient meets there
+    inference: bool = False  # whether it was made in inference mode, while that is left
 
 
 class ConstantPart(NamedTuple):
@@ -78,7 +80,10 @@ def key_of(leaves, spec):
                 return None
             same = seen.setdefault(id(leaf), len(seen))
             *first, order = form
-            parts.append(TensorPart(leaf.__class__, *first, gradient, same, order, _hooks(leaf)))
+            left = not LOCAL.inference and is_inference(leaf)
+            parts.append(
+                TensorPart(leaf.__class__, *first, gradient, same, order, _hooks(leaf), left)
+            )
         else:
             parts.append(ConstantPart(leaf.__class__, _identity(leaf)))
     try:
@@ -186,7 +191,8 @@ def _difference(part, old):
              "kind": "its class",
              "same": "which argument it also is",
              "order": "the order in which it lies in memory",
-             "hooks": "which hooks it has"}  # fmt: skip
+             "hooks": "which hooks it has",
+             "inference": "whether it was made in inference mode"}  # fmt: skip
     field = next(f for f in names if getattr(part, f) != getattr(old, f))
     return f"{names[field]} is not what it was"
 
@@ -228,7 +234,8 @@ def _identity(leaf):
         return leaf.real.hex(), leaf.imag.hex()
     if isinstance(leaf, np.generic):
         return leaf.dtype, leaf.tobytes()
-    if kind.__module__.partition(".")[0] == _OWN and kind.__hash__ is not None:
+    own = kind.__module__.partition(".")[0] == _OWN or kind in RENAMED
+    if own and kind.__hash__ is not None:
         return leaf
     return _Same(leaf) if kind.__hash__ is not None else leaf
 

@@ -5,6 +5,7 @@ Each assumption is tried on objects of its own; `layout()` is None where one doe
 
 import ctypes
 import gc
+import sys
 import types
 from functools import lru_cache
 
@@ -12,17 +13,21 @@ import numpy as np
 
 from ...core.handle import TensorBase
 
-__all__ = ["TENSOR_SLOTS", "WORD", "dictionary_of", "layout", "slot_address", "slots_of",
-           "version_of"]  # fmt: skip
+__all__ = ["COUNT_OF_VALUES", "TAGS", "TENSOR_SLOTS", "VALUES", "WORD", "dictionary_of", "layout",
+           "slot_address", "slots_of", "version_of"]  # fmt: skip
 
 WORD = 8
+# Where attributes stand that were set on an object: before it, in a dictionary or (until somebody
+# asks for that) as values, of which a byte before them is the number.
+TAGS, VALUES, COUNT_OF_VALUES = -3 * WORD, -4 * WORD, -2
 TENSOR_SLOTS = ("_value", "_grad", "_node", "_view", "_extra")
 
 
 class _Layout:
-    """Offsets in bytes: of a tensor's slots, a dictionary's version (None: there is none) ..."""
+    """Offsets in bytes: of a tensor's slots, a dictionary's version (None: there is none) ...;
+    `tags`: whether attributes stand where `TAGS` and `VALUES` say."""
 
-    __slots__ = ("cell", "extra", "grad", "node", "value", "version", "view")
+    __slots__ = ("cell", "extra", "grad", "node", "tags", "value", "version", "view")
 
 
 def words_of(thing, count):
@@ -44,7 +49,7 @@ def layout():
     if words_of(cell, 3)[2] != id(inside):
         return None
     found.cell = 2 * WORD
-    found.version = _version_offset()
+    found.version, found.tags = _version_offset(), _tags_as_known()
     return found if _lists_as_known() and _arrays_as_known() else None
 
 
@@ -70,6 +75,28 @@ def _version_offset():
         seen.append(words_of(probe, 4)[3])
     as_known = seen[0] == seen[1] and seen[4] == seen[5] and len(set(seen)) == 4
     return 3 * WORD if as_known else None
+
+
+def _tags_as_known():
+    kind = type("Probe", (TensorBase,), {})
+    object.__new__(kind).first = None  # from now on the attributes of others are values
+    probe = object.__new__(kind)
+
+    def word(offset):
+        return ctypes.c_uint64.from_address(id(probe) + offset).value
+
+    def count():
+        return ctypes.c_uint8.from_address(word(VALUES) + COUNT_OF_VALUES).value
+
+    if sys.version_info[:2] != (3, 11) or word(TAGS) or not word(VALUES):
+        return False
+    counts = [count()]
+    probe.first = probe.second = None
+    counts.append(count())
+    del probe.first, probe.second
+    counts.append(count())
+    tags = probe.__dict__
+    return counts == [0, 2, 0] and word(TAGS) == id(tags) and not word(VALUES)
 
 
 def _lists_as_known():

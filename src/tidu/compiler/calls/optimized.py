@@ -10,6 +10,7 @@ import numpy as np
 
 from ...base import tree
 from ...base.errors import out_of_memory
+from ...base.switches import switch
 from ...core.handle import TensorBase
 from ...core.modes import LOCAL, STATE, UNHURRIED
 from ...core.native import waiting
@@ -18,6 +19,7 @@ from ..recording.breaks import (
     Break,
     Hooked,
     Surroundings,
+    Wanted,
     code_of,
     codes_below,
     frames_of,
@@ -39,7 +41,7 @@ from .telling import Telling, explained
 from .versions import VALUE_ERRORS, version_of
 from .ways import Way, captured_way, follow
 
-__all__ = ["STANCE", "Break", "Optimized", "counts", "forget_all", "running"]
+__all__ = ["STANCE", "Break", "Optimized", "Wanted", "counts", "forget_all", "running"]
 
 _COUNTS = {"captured": 0, "compiled": 0, "eager": 0}
 STANCE = ["default"]  # what `compiler.set_stance` said last
@@ -228,6 +230,8 @@ class Optimized:
             return lambda: self.function(*args, **kwargs)
         if not answers:
             self.telling.of_another(self.versions, key, why)
+            if any(self.versions.values()) and switch("_dynamo", "error_on_recompile"):
+                raise self.telling.recompiled(why)
         many = limits.too_many(self.versions, key, kept, answers)
         if many:
             found = Break(many)
@@ -239,7 +243,7 @@ class Optimized:
             dynamic = is_dynamic(self.dynamic, tensors)
             varying = dynamic or limits.varies(self.versions, key)
             if dynamic and not limits.known(self.versions, key):
-                learn(self.function, args, kwargs, tensors, _reached)
+                self._learn(args, kwargs, tensors)
             reach = _reached(self.function, args, kwargs)
             first_step = not (answers or self.trials.get(key)) and starts(self.function, reach)
             if first_step and not self.fullgraph:  # where it may break at nothing else
@@ -254,7 +258,7 @@ class Optimized:
             if self.telling.is_stretch and not captured.graph.equations:
                 self.plain, self.short = True, _missed
                 return lambda: self.function(*args, **kwargs)
-            version = version_of(captured, reach, tensors, varying)
+            version = self._version(captured, reach, tensors, varying)
             if answers:
                 version.way = Way(answers, kept, key, captured.graph)
         except Break as error:
@@ -275,6 +279,13 @@ class Optimized:
         kept.insert(0, version)
         floats = floats_in(tree.leaves((args, kwargs)))
         return lambda: self._by(version, tensors, args, kwargs, floats)
+
+    def _learn(self, args, kwargs, tensors):
+        """What other sizes change in the code, before any is made."""
+        learn(self.function, args, kwargs, tensors, _reached)
+
+    def _version(self, captured, reach, tensors, varying):
+        return version_of(captured, reach, tensors, varying)
 
     def _recorded(self, key, args, kwargs, reach, answers):
         """(Captured, the answers it was made with, whether it serves all floats)."""
@@ -392,7 +403,9 @@ def _reached(function, args, kwargs, hooks=False):
     leaves = tree.leaves((args, kwargs))
     given = [a for a in leaves if isinstance(a, TensorBase)] if hooks else ()
     called = [hook for a in given for attached in hooks_at(a) for hook in attached.values()]
-    root = function, [a for a in leaves if not isinstance(a, TensorBase)], called
+    tags = [value for a in leaves if isinstance(a, TensorBase) for value in a.__dict__.values()]
+    kinds = [type(a) for a in leaves if isinstance(a, TensorBase)]
+    root = function, [a for a in leaves if not isinstance(a, TensorBase)], called, tags, kinds
     reach = Reach(root, hooks=hooks)
     aside = append_only(reach)
     return Reach(root, aside, hooks=hooks) if aside else reach

@@ -16,12 +16,13 @@ import numpy as np
 from ...base import tree
 from ...base.dtypes import DEFAULT
 from ...core.handle import TensorBase
-from ...core.modes import STATE
+from ...core.modes import LOCAL, STATE
 from ...core.node import Node
 from ...core.versions import Together, clock, owner
 from ..execution.compiled import Entry, Gradient, memory_of, resolved, spent
 from ..recording.cells import MISSING, Attribute, Bases, ClassOf, Global, SlotOf, contents
 from ..recording.growing import APPENDED
+from ..recording.library import Table
 from ..recording.reach import tensors_in
 from . import guards
 from .finishing import Finish, Returned
@@ -134,9 +135,13 @@ class Quick:
             block.tensor(handle, table + 8 * slots[i], old, value, owned, extra)
         self._gradients(block, numbers, table)
         block.pointer(slot_address(DEFAULT, DEFAULT.numpy), DEFAULT.numpy)
+        if any(self.version.tags):
+            raise _Unsupported  # a dictionary of its own in each argument
         for i, a in enumerate(args, 1):
             if i not in numbers:
                 block.same(i, a)
+            else:
+                block.plain(i, LOCAL.inference)
         for i, tensor in self.version.same.items():
             block.same(numbers[i], tensor)
         block.others(numbers, [(i, t) for i in numbers for t in self.version.reached.values()
@@ -187,7 +192,7 @@ class Quick:
         block.items(RUNNING, ())
         watches = self.version.watches
         for m in watches.mappings:
-            if m.keys is None or m.rates:
+            if m.keys is None or m.rates or not m.live:
                 block.dictionary(m.live, m.live)
             else:
                 block.some(m.live, [(key, (m.live[key],)) for key in m.keys], len(m.live))
@@ -210,6 +215,9 @@ class Quick:
             raise _Unsupported
 
     def _cell(self, block, cell, names):
+        if type(cell) is Table:
+            names = self.version.watches.names
+            return block.table(cell.live, cell.live if names is None else names)
         value = contents(cell)
         if type(cell) is types.CellType:
             block.cell(cell, value)

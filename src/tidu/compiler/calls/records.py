@@ -9,18 +9,18 @@ from functools import reduce
 from operator import and_, or_
 
 from ..machine.code import Code, Value
-from .objects import WORD
+from .objects import COUNT_OF_VALUES, TAGS, VALUES, WORD
 
-__all__ = ["CHECKS", "Check", "ANY", "APART", "BUSY", "CHANGED", "COUNT", "DICT", "END",
-           "FAILED", "FINISH", "FRESH", "GIVE", "GRAD", "HEADER", "IN_USE", "LIST", "MANY",
-           "MISSED", "NEXT", "OTHER", "OWNED", "POINTER", "QUICK", "READY", "REST", "SAME", "SCAN",
+__all__ = ["ANY", "APART", "BUSY", "CHANGED", "CHECKS", "COUNT", "Check", "DICT", "END", "FAILED",
+           "FINISH", "FRESH", "GIVE", "GRAD", "HEADER", "IN_USE", "LIST", "MANY", "MISSED",
+           "NEXT", "OTHER", "OWNED", "PLAIN", "POINTER", "QUICK", "READY", "REST", "SAME", "SCAN",
            "SIZE", "SOME", "TENSOR", "TOGETHER"]  # fmt: skip
 
 ANY = 1 << 62  # stands for every size
 # FRESH: all as it was, but a gradient's memory is in use. IN_USE: another call is under way.
 CHANGED, READY, FRESH, IN_USE = range(4)
 END, DICT, SOME, LIST, POINTER, TENSOR, GRAD, SCAN, SAME, OTHER, SIZE, OWNED = range(12)
-APART = 12
+APART, PLAIN = 12, 13
 TOGETHER = 4  # versions of dictionaries that are compared at a time
 # Words of a block: the result, how many are given, the addresses of four objects, whether it is
 # in use, where the records stand of what follows (`finishing.py`), the block that is tried next,
@@ -306,6 +306,43 @@ def _check_other(c, at):
     return 3
 
 
+def _check_plain(c, at):
+    """PLAIN number false: an argument on which no attributes are set, and which was not made in
+    inference mode, if that matters: `false` is False, or 0 where it does not."""
+    m, argument = c.m, c.m.load(c.m.at(c.given, c.word(1), "ptr"), "ptr", 1)
+    extra, false = c.read(argument, at.extra), c.word(2)
+    ask, known = m.fresh("ask"), m.fresh("known")
+    few = (false == 0) | (m.put("i64", 1, f"ptrtoint {extra} to i64") == c.known(NONE))
+    m.line(f"br {few}, label %{known}, label %{ask}")
+    m.label(ask)
+    m.declare('@inference = private constant [10 x i8] c"inference\\00"')
+    name = Value(m, "ptr", 1, "@inference")
+    answer = m.call("ptr", 1, "PyObject_GetAttrString", extra, name)
+    m.line(f"call void @Py_DecRef({answer})")
+    c.need(m.put("i64", 1, f"ptrtoint {answer} to i64") == false)
+    m.jump(known)
+    m.label(known)
+    if not at.tags:
+        tags = m.call("ptr", 1, "PyObject_GenericGetDict", argument, Value(m, "ptr", 1, "null"))
+        size = m.call("i64", 1, "PyDict_Size", tags)
+        m.line(f"call void @Py_DecRef({tags})")
+        c.need(size == 0)
+        return 3
+    in_dict, in_values = m.fresh("dict"), m.fresh("values")
+    look, done = m.fresh("look"), m.fresh("untagged")
+    m.line(f"br {c.read(argument, TAGS, 'i64') == 0}, label %{in_values}, label %{in_dict}")
+    m.label(in_dict)
+    c.need(c.read(c.read(argument, TAGS), 2 * WORD, "i64") == 0)
+    m.jump(done)
+    m.label(in_values)
+    m.line(f"br {c.read(argument, VALUES, 'i64') == 0}, label %{done}, label %{look}")
+    m.label(look)
+    c.need(m.convert(c.read(c.read(argument, VALUES), COUNT_OF_VALUES, "i8"), "i64") == 0)
+    m.jump(done)
+    m.label(done)
+    return 3
+
+
 def _check_apart(c, at):
     """APART number count owners...: the memory of an argument belongs to none of these arrays."""
     m, count = c.m, c.word(2)
@@ -327,4 +364,4 @@ def _check_apart(c, at):
 CHECKS = {DICT: _check_dict, SOME: _check_some, LIST: _check_list, POINTER: _check_pointer,
            TENSOR: _check_tensor, GRAD: _check_grad, SCAN: _check_scan, SAME: _check_same,
            OTHER: _check_other, SIZE: _check_size, OWNED: _check_owned,
-           APART: _check_apart}  # fmt: skip
+           APART: _check_apart, PLAIN: _check_plain}  # fmt: skip

@@ -9,7 +9,8 @@ import warnings
 from ...base.errors import hinted
 from ...base.frames import user_depth
 from ...base.lazy import lazy_module
-from ..recording.breaks import Behind, code_of
+from ..recording.breaks import Behind, Wanted, code_of
+from .errors import RecompileError, Unsupported
 from .keys import difference, loosened
 
 __all__ = ["Telling", "explained"]
@@ -53,6 +54,8 @@ class Telling:
         told = eagerly or isinstance(error, Behind)
         if self.is_stretch and told:  # of its neighbours, and why they are apart
             return self.say(f"A stretch of {self._text(error)}")
+        if isinstance(error, Wanted):
+            return self.say(self._text(error))
         self.say(
             self._text(error),
             "\nIt runs eagerly."
@@ -83,7 +86,14 @@ class Telling:
 
     def refusal(self, error):
         """The error where `fullgraph` forbids a break."""
-        return RuntimeError(hinted(self._text(error), _FULL_GRAPH))
+        return Unsupported(hinted(self._text(error), _FULL_GRAPH))
+
+    def recompiled(self, reason):
+        """The error where `torch._dynamo.config.error_on_recompile` forbids another version."""
+        return RecompileError(
+            f"Recompiling function {self.name}\n    triggered by the following guard failure(s):\n"
+            f"    - {reason or 'it is called with arguments of another kind'}"
+        )
 
     def no_recompile(self):
         return RuntimeError(_RECOMPILE.format(self.name))

@@ -11,9 +11,9 @@ from ..execution import program
 from ..execution.compiled import Compiled, Entry, Gradient
 from ..machine import native
 from ..recording.breaks import Break
-from ..recording.paths import Told
+from ..recording.paths import Told, short
 from ..recording.reach import hooks_seen
-from ..recording.sameness import same_entries
+from ..recording.sameness import same_entries, same_items, same_keys
 from ..recording.watches import Watches
 from . import guards
 from .ways import streams_in
@@ -63,11 +63,13 @@ class TensorGuard(NamedTuple):
 class Version:
     """A Compiled and what must hold for it."""
 
-    __slots__ = ("asked", "compiled", "guards", "quick", "reached", "same", "streams", "watches",
-                 "way")  # fmt: skip
+    __slots__ = ("asked", "compiled", "guards", "quick", "reached", "same", "streams", "tags",
+                 "watches", "way")  # fmt: skip
 
-    def __init__(self, compiled, watches, guards, same=()):
+    def __init__(self, compiled, watches, guards, same, tensors):
         self.compiled, self.watches, self.guards = compiled, watches, guards
+        # Of each tensor among the arguments, the attributes of it that may be read.
+        self.tags = [_tags(t, compiled.captured.program_names) for t in tensors]
         # The arguments that it reaches otherwise, too: {place: tensor}; what else it reaches.
         self.same = dict(same)
         self.reached = {id(h): h for h in compiled.given if isinstance(h, TensorBase)}
@@ -79,6 +81,13 @@ class Version:
             tensors[i] is not t for i, t in self.same.items()
         ):
             return "an argument is, or was, a tensor that the function reaches otherwise"
+        names = self.compiled.captured.program_names
+        for tensor, was in zip(tensors, self.tags, strict=False):
+            now = tensor.__dict__ and _tags(tensor, names)
+            if (now or was) and not (
+                same_keys(now, was) and same_items(now.values(), was.values())
+            ):
+                return _retagged(now, was)
         numbers = self.compiled.captured.numbers_given
         if numbers is not None and not numbers.hold(floats):
             return "a comparison with a number comes out otherwise"
@@ -100,8 +109,9 @@ class Version:
             return_to(stream, place)
 
 
-def version_of(captured, reach, tensors, varying=False):
-    """The Version of what was captured; `varying`: its code is to serve other sizes."""
+def version_of(captured, reach, tensors, varying=False, make=None):
+    """The Version of what was captured; `varying`: its code is to serve other sizes. `make`: what
+    gives something to run in the place of a Compiled."""
     positions = {id(t): i for i, t in reversed(list(enumerate(tensors)))}
     met_inside = set(map(id, reach.tensors))
     gradients = {id(t._grad) for t in tensors}
@@ -132,14 +142,35 @@ def version_of(captured, reach, tensors, varying=False):
             array = old.value
             order = not isinstance(array, np.ndarray) or array.flags.c_contiguous or array.strides
             conditions.append(_guard(old.handle, old, order, met, reach.root))
+    made = _compiled(captured, given, varying) if make is None else make(captured, given)
+    for old, place in zip(captured.sources, given, strict=True):
+        old.forget(replaced=place is None or place.__class__ is int)
+    return Version(made, Watches(watched, captured.stores), conditions, same, tensors)
+
+
+def _compiled(captured, given, varying):
     with native.together():
         program.begin(captured.graph)
         guards.begin()
         made = Compiled(captured, given, varying)
         guards.prepare()
-    for old, place in zip(captured.sources, given, strict=True):
-        old.forget(replaced=place is None or place.__class__ is int)
-    return Version(made, Watches(watched, captured.stores), conditions, same)
+    return made
+
+
+def _tags(tensor, names):
+    """The attributes of these names that a program has set on a tensor; None: all."""
+    tags = tensor.__dict__
+    return dict(tags) if names is None else {n: tags[n] for n in tags if n in names}
+
+
+def _retagged(now, was):
+    """That other attributes are set on an argument, in words."""
+    missing = object()
+    name = next((n for n in {**was, **now} if now.get(n, missing) is not was.get(n, missing)), None)
+    if name is None:
+        return "the attributes of an argument are in another order"
+    told = [short(tags[name]) if name in tags else "missing" for tags in (now, was)]
+    return f"the attribute {name} of an argument is {told[0]}, it was {told[1]}"
 
 
 def _guard(handle, old, order, met, root):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ..machine import native, pool
 
-__all__ = ["Code", "Epilogue", "Executable", "Operation", "whole"]
+__all__ = ["Code", "Epilogue", "Executable", "Operation", "Within", "whole"]
 
 
 def whole(ref, buffers):
@@ -64,6 +64,13 @@ class Operation:
     refs: list
     slots: list
     types: list
+
+
+@dataclass(eq=False, repr=False)
+class Within(Operation):
+    """One that writes into the program's memory: what lies at `outs`."""
+
+    outs: list
 
 
 @dataclass(eq=False, repr=False)

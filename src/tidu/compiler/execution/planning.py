@@ -10,10 +10,10 @@ from ...program.ir import Graph, Variable
 from ..graphs import passes
 from ..graphs.in_place import heirs
 from ..graphs.schedule import plan
-from ..graphs.steps import Call, Convolution, Fused, Product, WithEpilogue, reads_of
+from ..graphs.steps import Call, Convolution, Fused, Placed, Product, WithEpilogue, reads_of
 from ..loops import convolution_epilogues
 from ..loops.stops import Stop
-from .executable import Epilogue, Executable, Operation, whole
+from .executable import Epilogue, Executable, Operation, Within, whole
 from .segments import Segment, written_by
 
 __all__ = ["ALIGN", "Planning", "Source"]
@@ -79,7 +79,7 @@ class Planning:
         constants = {slot[c]: c.constant for c in graph.constants}
         returned = {r.buffer for r in outputs if hasattr(r, "buffer")}
         operations = [step for step in plan.steps if isinstance(step, _FROM_PYTHON)]
-        call_made = {slot[v] for step in operations if isinstance(step, Call)
+        call_made = {slot[v] for step in operations if type(step) is Call
                      for v in step.equation.outs}  # fmt: skip
         fixed = {s for s, _ in given} | set(constants) | call_made
         fresh = sorted(returned - fixed)
@@ -181,6 +181,8 @@ class Planning:
         ins = [refs[i] if isinstance(i, Variable) else i for i in e.ins]
         slots, types = [self.slot[o] for o in e.outs], [o.element_type for o in e.outs]
         made = e.prim, e.params, ins, slots, types
+        if isinstance(step, Placed):
+            return Within(*made, [refs[o] for o in e.outs])
         if isinstance(step, Call):
             return Operation(*made)
         text, places, numbers = convolution_epilogues.emit(self.plan, step)

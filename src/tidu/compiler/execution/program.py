@@ -17,11 +17,12 @@ from ..graphs import bodies, passes
 from ..graphs.schedule import SMALL_PRODUCT
 from ..loops import convolution, convolution_epilogues, library
 from ..loops.nests import SHARE
+from ..loops.placed import INTO
 from ..machine import kernels, native, pool
 from . import store
 from .arenas import SHARED_FROM, Arena, arena_for, empty_idle
 from .drivers import filler
-from .executable import Code, Epilogue, Executable, Operation
+from .executable import Code, Epilogue, Executable, Operation, Within
 from .planning import ALIGN, Planning, Source
 
 __all__ = ["Memory", "Program", "begin", "view"]
@@ -86,6 +87,8 @@ class Program(Executable):
         """What runs a part."""
         if isinstance(part, Epilogue):
             return _ConvolutionStep(part, self.varying)
+        if isinstance(part, Within):
+            return _PlacedStep(part, self.varying)
         if isinstance(part, Operation):
             return _CallStep(part, self.varying)
         found = part.linked()
@@ -271,6 +274,18 @@ class _CallStep:
             if array.base is not None and any(np.may_share_memory(array, i) for i in ins):
                 array = array.copy()
             memory.put(slot, array)
+
+
+class _PlacedStep(_CallStep):
+    """One that writes into the program's memory."""
+
+    def run(self, memory):
+        o, ins = self.operation, self.operands(memory)
+        outs = [view(memory.arrays[r.buffer], r) for r in o.outs]
+        if INTO[o.prim](outs, *ins, **o.params) is None:
+            made = o.prim.eval(*ins, **o.params)
+            for out, part in zip(outs, made if made.__class__ is tuple else (made,), strict=True):
+                out[...] = part
 
 
 class _ConvolutionStep(_CallStep):

@@ -26,7 +26,7 @@ from ..loops.layout import Ref
 from ..machine import cache as files
 from ..machine import native
 from ..machine.sources import Watched, stamp
-from .executable import Code, Epilogue, Executable, Operation
+from .executable import Code, Epilogue, Executable, Operation, Within
 
 __all__ = ["find"]
 
@@ -164,7 +164,7 @@ def _constant(k):
 
 
 _FUNCTIONS = (_address, _array, _constant, _dtype, _ellipsis, _graph, _number, primitive_at)
-_CLASSES = (Code, Epilogue, Equation, Executable, Operation, Ref, Variable, complex, slice)
+_CLASSES = (Code, Epilogue, Equation, Executable, Operation, Ref, Variable, Within, complex, slice)
 _NAMED = {(thing.__module__, thing.__qualname__): thing for thing in (*_FUNCTIONS, *_CLASSES)}
 _KNOWN = {id(thing) for thing in _NAMED.values()}
 

@@ -17,7 +17,7 @@ def heirs(made, lives):
     first step that writes it, the last that reads it)} of those that may share memory."""
     found, given_up = {}, set()
     for k, step in enumerate(made.steps):
-        if not isinstance(step, Fused) or step.operands or step.reduced is not None:
+        if not isinstance(step, Fused) or step.operands:
             continue
         read, written = _uses(made, step, reads_of(step)), _uses(made, step, step.inside)
         for slot, how in written.items():

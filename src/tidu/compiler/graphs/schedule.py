@@ -21,6 +21,7 @@ from ..loops.convolution import serves as convolves
 from ..loops.convolution_epilogues import flat
 from ..loops.elements import in_loops, lowers
 from ..loops.layout import VIEWS, Ref, view_of
+from ..loops.placed import INTO
 from ..loops.stops import Stop, stop
 from ..machine.code import kind_of
 from .components import parted
@@ -36,6 +37,7 @@ from .steps import (
     Convolution,
     Fused,
     Indexed,
+    Placed,
     Product,
     Recurrent,
     Scan,
@@ -377,7 +379,7 @@ def _bias_apart(made, e):
 def _plain_call(step):
     """A convolution without an epilogue is called."""
     alone = isinstance(step, Convolution) and not step.equations
-    return Call(step.equation) if alone else step
+    return Placed(step.equation) if alone else step
 
 
 def _scan(made, e):
@@ -448,7 +450,7 @@ def _dense(made, v):
 
 
 def _call(made, e):
-    made.steps.append(Call(e))
+    made.steps.append((Placed if e.prim in INTO else Call)(e))
     for v in e.ins:
         if isinstance(v, Variable) and v not in made.refs:
             _own(made, v)

@@ -9,8 +9,8 @@ from ...program.ir import Variable
 from ..loops.stops import Stop
 
 __all__ = [
-    "GIVEN", "Call", "Convolution", "Fused", "Indexed", "Product", "Recurrent", "Scan",
-    "WithEpilogue", "after", "earliest", "is_within", "past", "reads_of", "step_of", "told",
+    "GIVEN", "Call", "Convolution", "Fused", "Indexed", "Placed", "Product", "Recurrent",
+    "Scan", "WithEpilogue", "after", "earliest", "is_within", "past", "reads_of", "step_of", "told",
     "within",
 ]  # fmt: skip
 
@@ -102,8 +102,12 @@ class Call:
         self.equation = equation
 
 
-_WORDS = {Call: "call", Convolution: "convolution", Indexed: "indexed", Product: "product",
-          Recurrent: "recurrent", Scan: "scan", Stop: "stop"}  # fmt: skip
+class Placed(Call):
+    """One whose function writes into the program's memory, see `placed.py`."""
+
+
+_WORDS = {Call: "call", Convolution: "convolution", Indexed: "indexed", Placed: "call",
+          Product: "product", Recurrent: "recurrent", Scan: "scan", Stop: "stop"}  # fmt: skip
 
 
 def told(step):

@@ -430,12 +430,12 @@ def _numbers(sizes, outs, kernel, stride, padding, dilation):
     ]  # fmt: skip
 
 
-def _pooled(make, x, dtypes, kernel, stride, padding, dilation, size, *more):
-    """An array of each type."""
+def _pooled(make, x, dtypes, kernel, stride, padding, dilation, size, *more, outs=None):
+    """An array of each type, `outs` where those are given."""
     if not _serves(x.dtype, x.size, kernel, stride):
         return None
     lead = x.ndim - len(kernel)
-    made = [np.empty((*x.shape[:lead], *size), dtype) for dtype in dtypes]
+    made = outs or [np.empty((*x.shape[:lead], *size), dtype) for dtype in dtypes]
     if made[0].size:
         given = x.shape[lead:], tuple(size), tuple(kernel), tuple(stride), padding, dilation
         numbers = _numbers(*given)
@@ -454,10 +454,11 @@ def max_positions(x, kernel, stride, padding, dilation, size):
     return made and made[0]
 
 
-def max_taps(x, kernel, stride, padding, dilation, size):
+def max_taps(x, kernel, stride, padding, dilation, size, outs=None):
     """[the largest of each window, the number of its element in the window]; not for windows of
     more elements than `taps_serve` allows."""
-    return _pooled(_max_taps, x, [x.dtype, np.int8], kernel, stride, padding, dilation, size)
+    return _pooled(_max_taps, x, [x.dtype, np.int8], kernel, stride, padding, dilation, size,
+                   outs=outs)  # fmt: skip
 
 
 def mean_pool(x, kernel, stride, padding, size, divisor):
@@ -469,14 +470,17 @@ def mean_pool(x, kernel, stride, padding, size, divisor):
     return made and made[0]
 
 
-def _spread(make, g, shape, kernel, stride, padding, dilation, *more):
+def _spread(make, g, shape, kernel, stride, padding, dilation, *more, into=None):
     if not _serves(g.dtype, prod(shape), kernel, stride):
         return None
     lead = g.ndim - len(kernel)
     given = shape[lead:], g.shape[lead:], tuple(kernel), tuple(stride), padding, dilation
     tiled = _tiled(g.dtype, *given)
     covered = tiled and all(out * k == n for n, out, k in zip(*given[:3], strict=True))
-    into = (np.empty if covered else np.zeros)(shape, g.dtype)
+    if into is None:
+        into = (np.empty if covered else np.zeros)(shape, g.dtype)
+    elif not covered:
+        into.fill(0)
     if g.size:
         numbers = _numbers(*given)
         run = _kernel(make, g.dtype, kernel, stride, dilation, tiled)
@@ -491,10 +495,10 @@ def max_place(g, x, kernel, stride, padding, dilation):
                    np.ascontiguousarray(x))  # fmt: skip
 
 
-def taps_place(g, taps, kernel, stride, padding, dilation, shape):
+def taps_place(g, taps, kernel, stride, padding, dilation, shape, into=None):
     """Each cotangent at the element of its window that has this number."""
     return _spread(_taps_place, g, shape, kernel, stride, padding, dilation,
-                   np.ascontiguousarray(taps))  # fmt: skip
+                   np.ascontiguousarray(taps), into=into)  # fmt: skip
 
 
 def mean_spread(g, kernel, stride, padding, shape, divisor):

@@ -3,23 +3,30 @@
 One file a module, named by the digest of all that decides its content, written beside and moved
 into place, so that any number of processes may read and write at once. A file that another user
 could have written, or whose digest does not match its content, is not used. What was not used for
-longest goes when there is too much.
+longest goes when there is more than `TIDU_CACHE_SIZE` says: bytes, or with K, M or G; 256M where
+it says nothing.
 """
 
 import contextlib
 import hashlib
 import os
+import re
 import stat
 import sys
 import time
+from functools import lru_cache
 
-__all__ = ["MOST", "directory", "key_of", "prune", "read", "write"]
+from ...base.errors import hinted
+
+__all__ = ["USED", "directory", "key_of", "most", "prune", "read", "write"]
 
 _MAGIC = b"tidu-code-2\n"
-MOST = 1 << 28  # bytes that are kept
+_SIZE = re.compile(r"(\d+)\s*([kmg]?)(?:i?b)?", re.IGNORECASE)
+_UNITS = {"": 0, "k": 10, "m": 20, "g": 30}
 _LOOKS = 64  # looks at the whole in the time in which as many bytes are written
 _NEW, _BINARY = ".new-", getattr(os, "O_BINARY", 0)
-_DAY = 86400  # seconds: how exactly a file tells when it was last used
+USED: set = set()  # the names of all that this process has read or written
+_HOUR, _DAY = 3600, 86400  # seconds: how exactly a file tells when it was last used is the first
 
 
 def key_of(*parts):
@@ -44,6 +51,20 @@ def directory():
     return os.path.join(base, "tidu", "code")
 
 
+def most():
+    """How many bytes are kept."""
+    return _bytes(os.environ.get("TIDU_CACHE_SIZE") or "256M")
+
+
+@lru_cache
+def _bytes(text):
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(hinted(f"TIDU_CACHE_SIZE: {text!r} is no number of bytes",
+                                "write 100000000, 100M or 1G; 0 keeps nothing."))  # fmt: skip
+    return int(found[1]) << _UNITS[found[2].lower()]
+
+
 def read(key):
     """The code of this name, or None."""
     folder = directory()
@@ -57,13 +78,14 @@ def read(key):
             data = file.read()
     except OSError:
         return None
-    if time.time() - status.st_mtime > _DAY:
+    if time.time() - status.st_mtime > _HOUR:
         with contextlib.suppress(OSError):
             os.utime(os.path.join(folder, key))
     head = len(_MAGIC) + 32
     code = data[head:]
     if not data.startswith(_MAGIC) or data[len(_MAGIC) : head] != _digest(key, code):
         return None
+    USED.add(key)
     return code
 
 
@@ -84,6 +106,7 @@ def write(key, code):
         with os.fdopen(handle, "wb") as file:
             file.write(_MAGIC + _digest(key, code) + code)
         os.replace(path, os.path.join(folder, key))
+        USED.add(key)
     except OSError:
         with contextlib.suppress(OSError):
             os.unlink(path)
@@ -92,22 +115,23 @@ def write(key, code):
 
 
 def _is_due(key, size):
-    """Whether this write looks at the whole folder: by chance, once in MOST / _LOOKS bytes written,
-    as a look at tens of thousands of files takes longer than to compile a module."""
-    return int(key[:8], 16) * MOST < (size << 32) * _LOOKS
+    """Whether this write looks at the whole folder: by chance, _LOOKS times in the time in which as
+    much is written as is kept, as a look at tens of thousands of files takes longer than to compile
+    a module."""
+    return int(key[:8], 16) * most() <= (size << 32) * _LOOKS
 
 
-def prune(folder, most=None):
-    """What writers that died have left goes, and where files take more than `most` bytes (MOST)
-    those used longest ago, down to three quarters of it."""
-    most, files = MOST if most is None else most, []
+def prune(folder):
+    """What writers that died have left goes, and where files take more than is kept those used
+    longest ago, down to three quarters of it."""
+    bound, files = most(), []
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             with contextlib.suppress(OSError):
                 status = entry.stat(follow_symlinks=False)
                 files.append((status.st_mtime, status.st_size, entry.path))
     total = sum(size for _, size, _ in files)
-    target = most * 3 // 4 if total > most else total
+    target = bound * 3 // 4 if total > bound else total
     for used, size, path in sorted(files):
         unfinished = os.path.basename(path).startswith(_NEW) and time.time() - used > _DAY
         if unfinished or total > target:

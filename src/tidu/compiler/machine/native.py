@@ -8,6 +8,7 @@ several threads, each with a context of its own. `HOST` describes the processor.
 import ctypes
 import mmap
 import os
+import platform
 import struct
 import threading
 from contextlib import contextmanager, suppress
@@ -47,8 +48,11 @@ class _Host:
         leave_code(_LIBRARY)
         binding.initialize_native_asmprinter()
         self.triple = binding.Target.from_default_triple().triple
-        chosen = os.environ.get("TIDU_CPU")
-        self.cpu = chosen or binding.get_host_cpu_name()
+        host, chosen = binding.get_host_cpu_name(), os.environ.get("TIDU_CPU")
+        if chosen and chosen not in (host, *_CHOICES):  # LLVM ends the process at other names
+            raise ValueError(_NO_CPU.format(chosen, ", ".join(map(repr, (*_CHOICES, host)))))
+        self.cpu = chosen or host
+        cache.most()  # an error in what the user set is told now
         flags = binding.get_host_cpu_features()
         self.features = "" if chosen else flags.flatten()
         self.machine = self._machine(plain=False)
@@ -78,7 +82,10 @@ class _Host:
             self.idle[plain].append(machine)
 
 
-_WIDTHS = {"x86-64-v3": 32, "x86-64-v4": 64}  # of those that TIDU_CPU may name; others: 16
+# What TIDU_CPU may name besides the processor itself, and the bytes of their vector registers.
+_WIDTHS = {"x86-64-v3": 32, "x86-64-v4": 64}  # others: 16
+_CHOICES = ("x86-64", "x86-64-v2", *_WIDTHS) if platform.machine() in ("x86_64", "AMD64") else ()
+_NO_CPU = "TIDU_CPU: {!r} is not a processor for which code is generated.\nHint: use one of {}."
 
 
 def _vector_bytes(flags):

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from ...base.frames import OURS
 
-__all__ = ["CLOCK", "Behind", "Break", "Hooked", "Surroundings", "Undecided", "Unplaced", "code_of",
-           "codes_below", "frames_here", "frames_of", "of_python", "stops_of"]  # fmt: skip
+__all__ = ["CLOCK", "Behind", "Break", "Hooked", "Surroundings", "Undecided", "Unplaced",
+           "Wanted", "code_of", "codes_below", "frames_here", "frames_of", "of_python",
+           "stops_of"]  # fmt: skip
 
 CLOCK = frozenset(n for n in dir(time) if not n.startswith("_")) | {"time"}
 _PYTHON = str(Path(ast.__file__).parent)
@@ -48,6 +49,10 @@ class Surroundings(Break):
 
 class Behind(Break):
     """It goes back beyond a tensor that it was given. In a stretch that follows from the cut."""
+
+
+class Wanted(Break):
+    """The program asks for it: nobody need be warned."""
 
 
 class Hooked(Break):

@@ -61,7 +61,9 @@ class Captured:
         self.forms = []  # for each store: the structure of what is stored there
         self.numbers_given = None  # the Numbers that stood for floats, where some did
         self.homes = []
-        self.names = None  # that the code mentions which ran; None where that can't be told
+        # The names that the code mentions which ran, and those in the program's own; None where
+        # that can't be told.
+        self.names = self.program_names = None
         self.settings = []  # (table, name) of those of the process for which it asks
         self.rates, self.count = [], 0  # how many of the results are returned, not stored
         self.tracked, self.leaves, self.backward, self.spent = [], [], None, False
@@ -193,7 +195,7 @@ def _check(olds):
         if value.dtype is None:
             around = isinstance(value, (Around, StandIn))
             raise Break(_OUTSIDE if around else _COMPOSED)
-        if old.extra is not None and old.extra.inference:
+        if old.extra is not None and old.extra.inference and not LOCAL.inference:
             raise Break("a tensor was made in inference mode")
         if _asks_class(old.kind):
             raise Break(f"a tensor is of class {old.kind.__name__}, which says what functions do")
@@ -283,7 +285,8 @@ class _Run:
     def _collect(self, result):
         made, graph = Captured(), self.tracer.graph
         made.sources, made.rates = self.olds, self.reach.rates
-        made.names, made.settings = self.executed.names(), self.tracer.settings
+        made.names, made.program_names = self.executed.names()
+        made.settings = self.tracer.settings
         values, made.spec = tree.flatten(result)
         made.count = len(values)
         made.stores = self.reach.stores()
@@ -483,8 +486,10 @@ class _Run:
             places = executed.changing(Watches(self.reach).changed_names())
             places = places or self.executed.mentioning(REGISTERING)
             raise Break(_LATER, places, REGISTERING)
-        names = executed.names()
-        made.names = None if names is None or made.names is None else made.names | names
+        both = zip((made.names, made.program_names), executed.names(), strict=True)
+        made.names, made.program_names = [
+            None if front is None or back is None else front | back for front, back in both
+        ]
         return job
 
     def _changes(self):

@@ -4,6 +4,7 @@ slots, global variables, what an object is an instance of.
 `contents` and `fill` serve them and the cells of closures, which may be empty.
 """
 
+import dis
 from functools import lru_cache
 from gc import get_referents
 from opcode import opmap
@@ -11,7 +12,7 @@ from types import CellType, CodeType
 
 __all__ = ["MISSING", "Attribute", "Bases", "Cached", "ClassOf", "Current",
            "Global", "Referent", "SlotOf", "contents", "fill", "globals_in",
-           "names_in"]  # fmt: skip
+           "modules_in", "names_in"]  # fmt: skip
 
 MISSING = object()
 
@@ -130,7 +131,7 @@ class Bases:
 
 
 class Referent:
-    """Whether what a weak reference names is alive."""
+    """Of what class that is which a weak reference names: of that of None when it is gone."""
 
     __slots__ = ("reference",)
 
@@ -139,7 +140,7 @@ class Referent:
 
     @property
     def cell_contents(self):
-        return self.reference() is not None
+        return type(self.reference())
 
     @cell_contents.setter
     def cell_contents(self, value):
@@ -225,3 +226,44 @@ def globals_in(code):
             names.update(dict.fromkeys(inner))
             modules.update(dict.fromkeys(imported))
     return tuple(names), tuple(modules)
+
+
+@lru_cache(4096)
+def modules_in(code):
+    """The names by which a code and those inside it ask for entries of something's `modules`, as a
+    tuple: ``sys.modules["a"]``, ``sys.modules.get("a")``, ``"a" in sys.modules``. None where it
+    does anything else with it."""
+    found = {}
+    if "modules" in code.co_names:
+        steps = [i for i in dis.get_instructions(code) if i.opname not in _NO_STEP]
+        for k, step in enumerate(steps):
+            if step.argval == "modules" and step.opname in _LOOKED_UP:
+                name = _name_asked(steps[max(0, k - 2)], *steps[k + 1 : k + 4])
+                if name is None:
+                    return None
+                found[name] = None
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            inner = modules_in(constant)
+            if inner is None:
+                return None
+            found.update(dict.fromkeys(inner))
+    return tuple(found)
+
+
+_NO_STEP = {"CACHE", "PRECALL", "EXTENDED_ARG", "PUSH_NULL", "NOP"}
+_LOOKED_UP = {"LOAD_ATTR", "LOAD_METHOD", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "IMPORT_FROM"}
+
+
+def _name_asked(before, *after):
+    """The name of the module; `before`: what was loaded in front of ``sys.modules``."""
+    kinds = [step.opname for step in after]
+    if kinds[:1] == ["CONTAINS_OP"]:
+        found = before
+    elif kinds[1:2] == ["BINARY_SUBSCR"]:
+        found = after[0]
+    elif len(after) > 1 and kinds[0] in ("LOAD_METHOD", "LOAD_ATTR") and after[0].argval == "get":
+        found = after[1]
+    else:
+        return None
+    return found.argval if found.opname == "LOAD_CONST" and type(found.argval) is str else None

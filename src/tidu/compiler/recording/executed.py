@@ -114,15 +114,18 @@ class Executed:
         return [*[p for p in found if p not in ends][::-1], *ends]
 
     def names(self):
+        """(those of all code that ran, those of the program's)."""
         if not self.listening:
-            return None
-        found = set()
+            return None, None
+        found, programs = set(), set()
         for code in self.codes:
             mentioned = _mentioned(code)
-            if not OURS[code.co_filename] and mentioned & _REFLECTING:
-                return None
+            if not OURS[code.co_filename]:
+                if mentioned & _REFLECTING:
+                    return None, None
+                programs |= mentioned
             found |= mentioned
-        return found
+        return found, programs
 
 
 # What packages do to objects of their own is no statement of the program's.

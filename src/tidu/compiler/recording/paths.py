@@ -11,6 +11,7 @@ from ...base.frames import OURS
 from ...core.handle import TensorBase
 from .breaks import of_python
 from .cells import MISSING, Attribute, Bases, ClassOf, Global, SlotOf, contents, globals_in
+from .library import Table
 from .sameness import CONSTANTS
 
 __all__ = ["Changed", "Told", "path_to", "short"]
@@ -33,6 +34,8 @@ class Changed:
         where = self._where()
         if isinstance(self.place, Bases):
             return f"{where} inherits from other classes than it did"
+        if isinstance(self.place, Table):
+            return f"{self.place.names(self.was, self.now)} is replaced by a program, or was"
         if isinstance(self.place, ClassOf):
             return f"{where} is of class {self.now.__qualname__}, it was {self.was.__qualname__}"
         if self.was is MISSING:

@@ -22,6 +22,7 @@ import numpy as np
 from ...base import tree
 from ...base.devices import device
 from ...base.dtypes import dtype
+from ...base.naming import RENAMED
 from ...base.streams import Generator
 from ...core.handle import TensorBase
 from ...core.node import Node
@@ -38,8 +39,10 @@ from .cells import (
     contents,
     fill,
     globals_in,
+    modules_in,
     names_in,
 )
+from .library import tables
 from .sameness import (
     CONSTANTS,
     entries_of,
@@ -88,11 +91,16 @@ class Reach:
         self.sources = []  # of random numbers, of Python or NumPy
         self.seen, self._classes = set(map(id, self.aside)), set()
         self._globals, self._modules, self._words = set(), {}, {}
+        self._asked = {}  # names of modules looked up in `sys.modules`; None: any may be
         self.reflects = False  # whether it may read attributes whose names no code mentions
         self.whole = True  # whether all was seen: beyond a limit nobody watches
         self.passing = None  # what is another thing at each reading, in words
         self.optimizers = []  # that may be asked whether their first step is still to come
-        self._walk([function])
+        self.gradients = set()  # ids of those of tensors
+        self._weak = set()  # ids of what weak references name
+        self.cells += [(table, table.cell_contents) for table in tables()]
+        self._classes.update(id(table.place) for table in tables())
+        self._walk([function, *[f for table in tables() for f in table.functions()]])
         groups = [live for live, _ in self.dicts if _is_group(live)]
         self.rates = [(group, "lr") for group in groups]
         self.varying = set(map(id, groups))
@@ -159,7 +167,9 @@ class Reach:
             self.cells.append((kept, kept.cell_contents))
             return [thing.__wrapped__, *kept.cell_contents]
         if isinstance(thing, weakref.ReferenceType):
-            self.cells.append((Referent(thing), thing() is not None))
+            kept = Referent(thing)  # which nothing here keeps alive
+            self.cells.append((kept, kept.cell_contents))
+            self._weak.add(id(thing()))
             return [thing()]
         if isinstance(thing, contextvars.ContextVar):
             self.cells.append((Current(thing), thing.get(MISSING)))
@@ -170,7 +180,7 @@ class Reach:
             return [thing.reach_through(), *self._of_names_set(thing)]
         if hasattr(type(thing), "never_stepped"):
             self.optimizers.append(thing)
-        if type(thing).__flags__ & _ASSIGNABLE:
+        if type(thing).__flags__ & _ASSIGNABLE and id(thing) not in self._weak:
             self.cells.append((ClassOf(thing), type(thing)))
         return [*self._of_attributes(thing), *self._of_slots(thing), *self._of_class(type(thing)),
                 *getattr(type(thing), "reach_also", ())]  # fmt: skip
@@ -178,8 +188,11 @@ class Reach:
     def _of_tensor(self, tensor):
         self.tensors.append(tensor)
         behind = [] if tensor._grad is None else [tensor._grad]
-        if tensor.__dict__:
+        self.gradients.update(map(id, behind))
+        if tensor.__dict__ or id(tensor) not in self.gradients:
             behind += self._of_attributes(tensor)
+        if type(tensor) is not TensorBase.handle_class:
+            behind += self._of_class(type(tensor))
         return [*behind, *hooks_at(tensor)] if self.hooks else behind
 
     def _of_builtin(self, function):
@@ -216,7 +229,7 @@ class Reach:
         """What an object keeps in slots."""
         found = []
         for base in type(thing).__mro__:
-            if base.__module__.partition(".")[0] in _OTHERS:
+            if _is_of_others(base):
                 continue
             for name, member in vars(base).items():
                 if isinstance(member, types.MemberDescriptorType) and self._matters(name):
@@ -229,7 +242,7 @@ class Reach:
         """The methods and attributes of a user's class and of those it inherits from."""
         found = []
         for base in kind.__mro__:
-            if id(base) in self._classes or base.__module__.partition(".")[0] in _OTHERS:
+            if id(base) in self._classes or _is_of_others(base):
                 continue
             self._classes.add(id(base))
             self.classes.append((base, frozenset(vars(base))))
@@ -267,6 +280,10 @@ class Reach:
         space, found = function.__globals__, []
         words = names_in(function.__code__)
         self._words.update(dict.fromkeys(words))
+        asked = modules_in(function.__code__)
+        self._asked = (
+            None if None in (asked, self._asked) else {**self._asked, **dict.fromkeys(asked)}
+        )
         names, imports = globals_in(function.__code__)
         for name in names:
             if name in space:
@@ -304,10 +321,20 @@ class Reach:
 
     def _of_module(self, module, names, depth=0):
         root = module.__name__.partition(".")[0]
-        if depth == _DEPTH or root in _OTHERS and root != _OWN:
+        if module is sys.modules[_OWN]:  # under `tidu run` its name is torch
+            root = _OWN
+        if depth == _DEPTH:
             return []
         inner = [n for n in names if n in vars(module)]
-        if root in sys.stdlib_module_names:  # its functions are not to be looked into
+        if root in sys.stdlib_module_names or root in _OTHERS and root != _OWN:
+            for n in inner:  # its functions are not to be looked into
+                self._global(vars(module), n)
+        if root in _OTHERS and root != _OWN:
+            return []
+        if module is sys and self._asked is not None and "modules" in inner:
+            inner.remove("modules")
+            return [*self._of_modules_asked(), *self._of_module(module, inner, depth)]
+        if root in sys.stdlib_module_names:
             return [v for n in inner if not callable(v := vars(module)[n]) or root == "time"]
         found = []
         for n in inner:
@@ -315,6 +342,12 @@ class Reach:
         if root == _OWN:  # whose functions a program may have replaced by its own
             return [v for v in found if not _is_own(v)]
         return found
+
+    def _of_modules_asked(self):
+        """Those that are looked up in `sys.modules` by names which the functions mention."""
+        for name in self._asked:
+            self._global(sys.modules, name)
+        return [sys.modules[name] for name in self._asked if name in sys.modules]
 
     def _of_modules(self):
         """What the functions mention of modules that no global variable of theirs names."""
@@ -366,7 +399,14 @@ def _differs(pair):
     return now is not was and not is_equal(now, was)
 
 
+def _is_of_others(kind):
+    """Whether a class is none of the program's: Python's, NumPy's, tidu's under any name."""
+    return kind.__module__.partition(".")[0] in _OTHERS or kind in RENAMED
+
+
 def _is_own(value):
+    if isinstance(value, type) and value in RENAMED:
+        return True
     return (getattr(value, "__module__", None) or _OWN).partition(".")[0] == _OWN
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...base.dtypes import KEPT
 from ...core.dispatch import edges_of, record
-from ...core.handle import TensorBase, wrap
+from ...core.handle import TensorBase, root_of, wrap
 from ...core.modes import grad_enabled
 from ...primitives.underived import refused
 from ...program.ir import Equation
@@ -148,7 +148,9 @@ class RunTracer(Tracer):
         )
 
     def writes(self, handle):
-        self.touched.note(handle if handle._view is None else handle._view.base)
+        base = handle if handle._view is None else handle._view.base
+        for each in {id(base): base, id(root := root_of(handle)[0]): root}.values():
+            self.touched.note(each)  # `t.data` shares its memory with t
 
     def takes_place(self, value, handle):
         memory = memory_of(handle)

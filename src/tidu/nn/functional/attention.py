@@ -107,10 +107,10 @@ def _projected(query, key, value, weights, bias):
         if query is key and key is value:
             return _unpacked(ops.linear(query, weights, bias), size)
         if key is value:
-            biases = (None, None) if bias is None else bias.split([size, 2 * size])
             first, rest = weights.split([size, 2 * size])
-            joint = ops.linear(key, rest, biases[1])
-            return ops.linear(query, first, biases[0]), *_unpacked(joint, size)
+            biases = (None, None) if bias is None else bias.split([size, 2 * size])
+            own, joint = ops.linear(query, first, biases[0]), ops.linear(key, rest, biases[1])
+            return own, *_unpacked(joint, size)
         weights = weights.split(size)
     biases = (None, None, None) if bias is None else bias.split(bias.size(0) // 3)
     return [

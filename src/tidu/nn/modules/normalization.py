@@ -1,6 +1,7 @@
 """Layer, group, root-mean-square and local response normalisation."""
 
 from ... import ops
+from ...base.size import listed
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter
@@ -37,7 +38,7 @@ class LayerNorm(_Affine):
         dtype=None,
     ):  # fmt: skip
         super().__init__()
-        self.normalized_shape = _shape(normalized_shape)
+        self.normalized_shape = listed(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         self._make(self.normalized_shape, elementwise_affine, elementwise_affine and bias, dtype)
@@ -52,10 +53,6 @@ class LayerNorm(_Affine):
         )
 
 
-def _shape(value):
-    return (value,) if isinstance(value, int) else tuple(value)
-
-
 class RMSNorm(Module):
     """x / √(mean(x²) + eps) over the last dimensions (Zhang & Sennrich 2019)."""
 
@@ -63,7 +60,7 @@ class RMSNorm(Module):
         self, normalized_shape, eps=None, elementwise_affine=True, device=None, dtype=None
     ):
         super().__init__()
-        self.normalized_shape = _shape(normalized_shape)
+        self.normalized_shape = listed(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         weight = ops.empty(self.normalized_shape, dtype=dtype) if elementwise_affine else None

@@ -3,7 +3,7 @@
 from ...base.lazy import lazy_module
 from .module import Module
 
-calls = lazy_module(__name__.split(".")[0] + ".compiler.calls.optimized")
+entry = lazy_module(__name__.split(".")[0] + ".compilation.entry")
 
 __all__ = ["OptimizedModule"]
 
@@ -13,7 +13,7 @@ class OptimizedModule(Module):
     what it lacks is read there, and set and deleted there."""
 
     def __init__(self, module, options=None):
-        """`options`: those of `Optimized`; None: the module runs eagerly."""
+        """`options`: those of `compilation.entry.compiled`; None: the module runs eagerly."""
         super().__init__()
         self._orig_mod = module
         self.__dict__["_options"] = options
@@ -23,7 +23,7 @@ class OptimizedModule(Module):
         module = self._orig_mod
         forward = getattr(module, "forward_now", module.forward)  # some change what they do later
         if self._options is not None:
-            forward = calls.Optimized(forward, *self._options)
+            forward = entry.compiled(forward, *self._options)
         self.__dict__.update(_compiled=forward, _was=_forward_of(module))
 
     def __getstate__(self):

@@ -16,19 +16,24 @@ def _parts(gates, count):
     return parts
 
 
-def _tanh_step(gates, hidden, weights):
-    hidden = ops.tanh(ops.linear(hidden, weights[1], weights[3]) + gates)
+def _own(hidden, weights):
+    """The hidden state's part of the sums."""
+    return ops.linear(hidden, weights[1], weights[3])
+
+
+def _tanh_step(gates, hidden, weights, own=None):
+    hidden = ops.tanh((_own(hidden, weights) if own is None else own) + gates)
     return hidden, hidden
 
 
-def _relu_step(gates, hidden, weights):
-    hidden = ops.relu(ops.linear(hidden, weights[1], weights[3]) + gates)
+def _relu_step(gates, hidden, weights, own=None):
+    hidden = ops.relu((_own(hidden, weights) if own is None else own) + gates)
     return hidden, hidden
 
 
 def _gru_step(gates, hidden, weights):
     reset, update, new = _parts(gates, 3)
-    own_reset, own_update, own_new = _parts(ops.linear(hidden, weights[1], weights[3]), 3)
+    own_reset, own_update, own_new = _parts(_own(hidden, weights), 3)
     reset = ops.sigmoid(own_reset + reset)
     update = ops.sigmoid(own_update + update)
     new = ops.tanh(new + own_new * reset)
@@ -36,9 +41,9 @@ def _gru_step(gates, hidden, weights):
     return hidden, hidden
 
 
-def _lstm_step(gates, state, weights):
+def _lstm_step(gates, state, weights, own=None):
     hidden, cell = state
-    gates = ops.linear(hidden, weights[1], weights[3]) + gates
+    gates = (_own(hidden, weights) if own is None else own) + gates
     into, forget, new, out = _parts(gates, 4)
     cell = ops.sigmoid(forget) * cell + ops.sigmoid(into) * ops.tanh(new)
     hidden = ops.sigmoid(out) * ops.tanh(cell)
@@ -60,7 +65,12 @@ def joined(states, number=None):
 def run_step(mode, rows, state, weights):
     """The state after a step: rows (batch, input_size), each state (batch, hidden_size)."""
     _check_sizes(rows, state if isinstance(state, tuple) else (state,), weights)
-    return _STEPS[mode](ops.linear(rows, weights[0], weights[2]), state, weights)[1]
+    step = _STEPS[mode]
+    if mode == "GRU":
+        return step(ops.linear(rows, weights[0], weights[2]), state, weights)[1]
+    # PyTorch's order, which hooks see: the hidden state's part is computed first.
+    own = _own(state[0] if mode == "LSTM" else state, weights)
+    return step(ops.linear(rows, weights[0], weights[2]), state, weights, own)[1]
 
 
 def _check_sizes(rows, states, weights):

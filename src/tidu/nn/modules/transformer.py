@@ -2,11 +2,13 @@
 
 import copy
 import math
+import warnings
 
 from ... import ops
 from ...amp.autocast_mode import is_autocast_enabled
 from ...base.dtypes import bool as bool_
 from ...base.errors import hinted
+from ...base.frames import user_depth
 from ...core.modes import grad_enabled
 from .. import functional as F
 from .. import init
@@ -158,20 +160,31 @@ class TransformerDecoderLayer(Module):
         return self.dropout3(self.linear2(self.dropout(self.activation(self.linear1(x)))))
 
 
-def _packs(layer):
-    """Whether PyTorch's encoder would work on the rows of this layer's input alone."""
+_OF_ATTENTION = (
+    (lambda a: a.batch_first,
+     ".batch_first was not True(use batch_first for better inference performance)"),
+    (lambda a: a._qkv_same_embed_dim, "._qkv_same_embed_dim was not True"),
+    (lambda a: a.in_proj_bias is not None, " was passed bias=False"),
+)  # fmt: skip
+
+
+def _not_packed(layer):
+    """Why PyTorch's encoder would not work on the rows of this layer's input alone, or ""."""
     attention = getattr(layer, "self_attn", None)
-    return (
-        isinstance(layer, TransformerEncoderLayer)
-        and isinstance(attention, MultiheadAttention)
-        and not layer.norm_first
-        and attention.batch_first
-        and attention._qkv_same_embed_dim
-        and attention.in_proj_bias is not None
-        and layer.activation in (F.relu, F.gelu)
-        and layer.norm1.eps == layer.norm2.eps
-        and attention.num_heads % 2 == 0
-    )
+    if not isinstance(layer, TransformerEncoderLayer):
+        return " was not TransformerEncoderLayer"
+    if not isinstance(attention, MultiheadAttention):
+        return ".self_attn was not MultiheadAttention"
+    if layer.norm_first:
+        return ".norm_first was True"
+    for holds, words in _OF_ATTENTION:
+        if not holds(attention):
+            return ".self_attn" + words
+    if layer.activation not in (F.relu, F.gelu):
+        return ".activation_relu_or_gelu was not True"
+    if layer.norm1.eps != layer.norm2.eps:
+        return ".norm1.eps was not equal to encoder_layer.norm2.eps"
+    return ".self_attn.num_heads is odd" if attention.num_heads % 2 else ""
 
 
 class TransformerEncoder(Module):
@@ -185,7 +198,13 @@ class TransformerEncoder(Module):
         self.num_layers = num_layers
         self.norm = norm
         self.enable_nested_tensor = enable_nested_tensor
-        self.use_nested_tensor = bool(enable_nested_tensor) and _packs(encoder_layer)
+        missing = _not_packed(encoder_layer)
+        self.use_nested_tensor = bool(enable_nested_tensor) and not missing
+        if enable_nested_tensor and missing:
+            warnings.warn(
+                "enable_nested_tensor is True, but self.use_nested_tensor is False because "
+                f"encoder_layer{missing}", stacklevel=user_depth(),
+            )  # fmt: skip
         self.mask_check = mask_check
 
     def forward(self, src, mask=None, src_key_padding_mask=None, is_causal=None):

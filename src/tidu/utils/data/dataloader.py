@@ -1,10 +1,12 @@
 """DataLoader: batches of a dataset, shuffled, collated, and made by worker processes if wanted."""
 
 import itertools
+import os
 import warnings
 from collections.abc import Callable
 
 from ...base.errors import hinted
+from ...base.frames import user_depth
 from ...base.lazy import lazy_module
 from ...base.naming import Named
 from .collate import default_collate, default_convert
@@ -91,6 +93,7 @@ class DataLoader(Named):
         self.collate_fn = collate_fn
         self.persistent_workers = persistent_workers
         self.__initialized = True
+        self.check_worker_number_rationality()
 
     def __class_getitem__(cls, item):
         return cls
@@ -151,7 +154,18 @@ class DataLoader(Named):
         return (count + self.batch_size - 1) // self.batch_size
 
     def check_worker_number_rationality(self):
-        """Nothing to check: the number of workers is the caller's choice."""
+        """Warns of more workers than this process may use processors."""
+        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+        most = usable or os.cpu_count()
+        if most is not None and self.num_workers > most:
+            warnings.warn(
+                f"This DataLoader will create {self.num_workers} worker processes in total. Our "
+                f"suggested max number of worker in current system is {most}, which is smaller "
+                "than what this DataLoader is going to create. Please be aware that excessive "
+                "worker creation might get DataLoader running slow or even freeze, lower the "
+                "worker number to avoid potential slowness/freeze if necessary.",
+                stacklevel=user_depth(),
+            )
 
 
 def _check_context(context, num_workers):

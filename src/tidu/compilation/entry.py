@@ -1,21 +1,22 @@
 """torch.compile: checks its arguments, and gives the function or module that runs compiled."""
 
-import warnings
+from functools import partial
 
-from .base.errors import hinted
-from .base.frames import user_depth
-from .base.lazy import lazy_module
-from .compiler.interface import BACKENDS, get_default_backend
-from .compiler.machine import native
-from .nn.modules.optimized import OptimizedModule
+from ..base.lazy import lazy_module
+from ..compiler.interface import get_default_backend
+from ..compiler.machine import native
+from ..nn.modules.optimized import OptimizedModule
+from .backends import OWN, PLAIN, Handing, lookup_backend
+from .options import check_mode, check_options
 
 logging = lazy_module("logging")
-optimized = lazy_module(f"{__package__}.compiler.calls.optimized")  # with all it needs: 20 ms
+_ROOT = __name__.partition(".")[0]
+optimized = lazy_module(f"{_ROOT}.compiler.calls.optimized")  # with all it needs: 20 ms
+handed = lazy_module(f"{__package__}.handed")
 
 __all__ = ["OptimizedModule", "compile"]
 
 _SAID: list = []
-_MODES = ("default", "lite", "reduce-overhead", "max-autotune-no-cudagraphs", "max-autotune")
 
 
 def compile(model=None, *, fullgraph=False, dynamic=None, backend=None, mode=None,
@@ -44,47 +45,33 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend=None, mode=Non
         raise RuntimeError(
             "Either mode or options can be specified, but both can't be specified at the same time."
         )
-    if mode is not None and mode not in _MODES:
-        raise RuntimeError(f"Unrecognized mode={mode}, should be one of: {', '.join(_MODES)}")
     backend = get_default_backend() if backend is None else backend
-    if isinstance(backend, str) and backend not in BACKENDS:
-        raise RuntimeError(
-            f"Invalid backend: '{backend}', see `torch._dynamo.list_backends()` for available "
-            "backends."
-        )
-    if not isinstance(backend, str):
-        _check_backend(backend)
+    lookup_backend(backend)
+    if backend == "inductor":
+        check_mode(mode)
+        check_options(options or {})
     if model is None:
-        return lambda given: compile(given, fullgraph=fullgraph, dynamic=dynamic, backend=backend,
-                                     mode=mode, options=options, disable=disable)  # fmt: skip
+        return partial(
+            compile, fullgraph=fullgraph, dynamic=dynamic, backend=backend, mode=mode,
+            options=options, disable=disable,
+        )  # fmt: skip
     if not callable(model):
         raise AssertionError(f"A callable function is expected, but {type(model)} is provided.")
     if disable or getattr(model, "_tidu_disabled", False):
         return model
     is_module = hasattr(model, "_parameters") and hasattr(model, "forward")
-    if backend in ("eager", "aot_eager") or not _available():
+    if backend in PLAIN or not _available():
         return OptimizedModule(model) if is_module else model
-    if is_module:
-        return OptimizedModule(model, (fullgraph, dynamic))
-    return optimized.Optimized(model, fullgraph, dynamic)
+    given = fullgraph, dynamic, backend, mode, options
+    return OptimizedModule(model, given) if is_module else compiled(model, *given)
 
 
-def _check_backend(backend):
-    """A function of the program gets no graph here: the user hears of it."""
-    if not callable(backend):
-        raise RuntimeError(
-            hinted(
-                f"backend={str(backend)!r} raised:\n"
-                f"TypeError: '{type(backend).__name__}' object is not callable",
-                "name one of torch.compiler.list_backends(), or leave backend out.",
-            )
-        )
-    warnings.warn(
-        f"torch.compile does not call the backend {getattr(backend, '__name__', backend)}: what is "
-        "recorded here is no torch.fx graph. Its own code generator compiles the function, with "
-        "the same results; torch.fx.symbolic_trace gives a graph to look into.",
-        UserWarning, stacklevel=user_depth(),
-    )  # fmt: skip
+def compiled(function, fullgraph, dynamic, backend=OWN[0], mode=None, options=None):
+    """A function that runs compiled: by our own code, or by what a backend gives for its graphs."""
+    if backend in OWN:
+        return optimized.Optimized(function, fullgraph, dynamic)
+    hand = Handing(lookup_backend(backend), mode, options)
+    return handed.HandedOn(function, fullgraph, dynamic, hand=hand)
 
 
 def _available():

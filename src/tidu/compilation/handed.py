@@ -1,0 +1,163 @@
+"""Functions whose graph goes to a function of the program: `compile(f, backend=function)`.
+
+What is watched, when another graph is made and where a function is cut is as for our own code
+(`compiler/calls/optimized.py`); a version is here what the backend gave for a torch.fx graph.
+"""
+
+from ..base import tree
+from ..base.switches import switch
+from ..compiler.calls import optimized
+from ..compiler.calls.versions import version_of
+from ..compiler.execution.compiled import resolved
+from ..compiler.recording.breaks import Break
+from ..compiler.recording.capture import capture
+from ..compiler.recording.growing import Growing
+from ..core.modes import LOCAL
+from ..fx import GraphModule
+from ..nn import Module
+from .recorder import Recorder, recording
+from .sources import sources_of
+
+__all__ = ["HandedOn"]
+
+
+class HandedOn(optimized.Optimized):
+    """`function`, run by what `hand` gives for its graphs: ``hand(graph module, example inputs)``
+    returns a function of the inputs."""
+
+    def __init__(self, function, fullgraph=False, dynamic=None, whole=None, hand=None):
+        self.hand = hand
+        super().__init__(function, fullgraph, dynamic, whole)
+
+    def __reduce__(self):
+        return HandedOn, (self.function, self.fullgraph, self.dynamic, None, self.hand)
+
+    def _stretch(self, function):
+        made = HandedOn(function, False, self.dynamic, self.telling, self.hand)
+        self.stretches.append(made)
+        return made
+
+    def _learn(self, args, kwargs, tensors):
+        """Nothing is made before the first graph."""
+
+    def _recorded(self, key, args, kwargs, reach, answers):
+        made, most = sum(map(len, self.versions.values())), switch("_dynamo", "recompile_limit")
+        if made >= most:
+            raise Break(f"it was compiled {made} times (torch._dynamo.config.recompile_limit)")
+        recorder = None
+
+        def run(*args, **kwargs):
+            nonlocal recorder
+            recorder, growing = Recorder(names), Growing(reach.aside)
+            recorder.start(LOCAL.tracer, run.__code__)
+            with recording(recorder):
+                result = self.function(*args, **kwargs)
+                recorder.finish([*tree.leaves(result), *_put_away(reach, growing)])
+            return result
+
+        names = sources_of(self.function, args, kwargs)
+        captured = capture(run, args, kwargs, reach)
+        if captured.gradients or captured.arrivals:
+            raise Break("it sets gradients", names=_GRADIENTS)
+        captured.recorder = recorder
+        return captured, (), False
+
+    def _version(self, captured, reach, tensors, varying):
+        version = version_of(captured, reach, tensors, make=lambda captured, given: Handed(
+            captured, given, self.hand))  # fmt: skip
+        version.asked = True  # it has no fast path
+        return version
+
+    def _by(self, version, tensors, args, kwargs, floats=()):
+        if version.compiled.ask(tensors):
+            return super()._by(version, tensors, args, kwargs, floats)
+        return self.function(*args, **kwargs)
+
+
+_GRADIENTS = frozenset({"backward", "grad", "step", "zero_grad"})
+
+
+def _put_away(reach, growing):
+    """What is stored or appended by now in what the function reaches, as results are ordered."""
+    things = [live[key] for live, key in reach.stores() or []]
+    things += [item for _, items in growing.added() or [] for item in items]
+    return [leaf for thing in things for leaf in tree.leaves(thing)]
+
+
+class Handed:
+    """A captured function run by what a backend gave, in the place of a `Compiled`.
+
+    captured: with its `recorder`. given: for each source its place among the tensors of a call, its
+    handle, or an Entry.
+    """
+
+    def __init__(self, captured, given, hand):
+        self.captured, self.given, self.hand, self.run = captured, given, hand, None
+        recorder, sources = captured.recorder, captured.sources
+        at = {id(old.handle): g for old, g in zip(sources, given, strict=True)}
+        self.inputs = [at[id(handle)] for handle in recorder.inputs]
+        if any(g is None for g in self.inputs):
+            raise Break("it reads a tensor in a container that it replaces")
+        self.plan = self._planned(recorder, at)
+        self.graph = recorder.graph
+        self.writes = ()  # the graph does it itself
+        self.forward, self.reverse = _Forward(captured.graph, self.graph), None
+        captured.recorder, captured.homes = None, ()
+
+    def _planned(self, recorder, at):
+        """For each result: ("output", number), ("given", where it is found) or ("constant", it)."""
+        number = {key: i for i, key in enumerate(recorder.outputs)}
+        plan = []
+        for (kind, what), value in zip(self.captured.results, recorder.values, strict=True):
+            if id(value) in number:
+                plan.append(("output", number[id(value)]))
+            elif id(value) in at:
+                plan.append(("given", at[id(value)]))
+            elif kind == "constant":
+                plan.append((kind, what))
+            else:
+                raise Break("it returns a number that a tensor holds", names=_NUMBERS)
+        return plan
+
+    def reached(self):
+        return []
+
+    def ask(self, tensors):
+        """Have the backend compile the graph, if it has not. Returns whether there is something to
+        run: not if the backend failed and `suppress_errors` is set."""
+        if self.run is None and not any(n.op.startswith("call") for n in self.graph.nodes):
+            self.run = lambda *inputs: ()
+        if self.run is None:
+            module = GraphModule(Module(), self.graph)
+            self.run = self.hand(module, [resolved(g, tensors) for g in self.inputs])
+            self.forward.module = module
+        return self.run is not None
+
+    def __call__(self, tensors, floats=()):
+        outs = self.run(*[resolved(g, tensors) for g in self.inputs])
+        results = []
+        for kind, what in self.plan:
+            if kind == "output":
+                results.append(outs[what])
+            else:
+                results.append(resolved(what, tensors) if kind == "given" else what)
+        self.captured.put(results)
+        spec = self.captured.spec
+        if spec.type is None:
+            return results[0]
+        return tree.unflatten(spec, results[: self.captured.count])
+
+
+_NUMBERS = frozenset({"item", "tolist", "float", "int", "bool"})
+
+
+class _Forward:
+    """What is asked of a program: the trial's graph, and a line for `explain`."""
+
+    many, stops, module = False, (), None
+
+    def __init__(self, graph, torch_graph):
+        self.graph, self.torch_graph = graph, torch_graph
+
+    def summary(self):
+        return f"a graph of {len(self.torch_graph.nodes)} nodes, run by its backend"

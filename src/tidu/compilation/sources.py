@@ -1,0 +1,85 @@
+"""Where a compiled function finds each tensor, in PyTorch's spelling: `L_x_` is an argument or a
+variable of an outer function, `G_scale_` a global one, `L_self_modules_fc_parameters_weight_` a
+parameter of a module.
+"""
+
+import inspect
+import re
+from types import FunctionType, MethodType
+
+from ..base.lazy import lazy_module
+from ..core.handle import TensorBase
+
+__all__ = ["sources_of"]
+
+_ROOT = __name__.partition(".")[0]
+nn = lazy_module(f"{_ROOT}.nn")
+_GROUPS = {"_parameters": "parameters", "_buffers": "buffers", "_modules": "modules"}
+_LIMIT = 20_000  # things that are looked into
+
+
+def sources_of(function, args, kwargs):
+    """{id of a tensor: its name as an input of the graph}."""
+    names, waiting, seen = {}, _roots(function, args, kwargs)[::-1], set()
+    while waiting and len(seen) < _LIMIT:
+        thing, path = waiting.pop()
+        if isinstance(thing, TensorBase):
+            names.setdefault(id(thing), _spelled(path))
+        elif id(thing) not in seen:
+            seen.add(id(thing))
+            waiting += _parts(thing, path)[::-1]
+    return names
+
+
+def _spelled(path):
+    return re.sub(r"[^a-zA-Z0-9]+", "_", "_".join(map(str, path))) + "_"
+
+
+def _roots(function, args, kwargs):
+    plain, owner = function, None
+    if isinstance(function, MethodType):
+        plain, owner = function.__func__, function.__self__
+    if _is_ours(owner):  # a module of torch.nn itself, which PyTorch calls as fn(*args, **kwargs)
+        return [(owner, ("L", "fn")), (args, ("L", "args")), (kwargs, ("L", "kwargs"))]
+    given = args if owner is None else (owner, *args)
+    try:
+        bound = inspect.signature(plain).bind(*given, **kwargs).arguments
+    except (TypeError, ValueError):  # no signature, or a call that fails
+        bound = {"args": given, **kwargs}
+    return [*[(value, ("L", name)) for name, value in bound.items()], (plain, ())]
+
+
+def _is_ours(owner):
+    home = str(type(owner).__module__).partition(".")[0]
+    return isinstance(owner, nn.Module) and home in (_ROOT, "torch")
+
+
+def _parts(thing, path):
+    """[(what is one step behind a thing, its path)]."""
+    if isinstance(thing, dict):
+        return [(value, (*path, key)) for key, value in thing.items()]
+    if isinstance(thing, (list, tuple)):
+        return [(value, (*path, i)) for i, value in enumerate(thing)]
+    if isinstance(thing, FunctionType):
+        return _of_function(thing)
+    if isinstance(thing, MethodType):
+        return [(thing.__self__, (*path, "self")), (thing.__func__, path)]
+    inner = getattr(thing, "__dict__", None)
+    if isinstance(thing, type) or not isinstance(inner, dict):
+        return []
+    if isinstance(thing, nn.Module):
+        return [(value, (*path, _GROUPS.get(name, name))) for name, value in inner.items()]
+    return [(value, (*path, name)) for name, value in inner.items()]
+
+
+def _of_function(function):
+    code, found = function.__code__, []
+    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            found.append((cell.cell_contents, ("L", name)))
+        except ValueError:  # a variable without a value
+            continue
+    if (function.__module__ or "").partition(".")[0] == _ROOT:
+        return found
+    space = function.__globals__
+    return found + [(space[name], ("G", name)) for name in code.co_names if name in space]

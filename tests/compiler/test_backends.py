@@ -1,0 +1,308 @@
+"""Functions given to torch.compile as `backend`: their graphs, what they give back, what fails."""
+
+import json
+import operator
+
+import pytest
+from backend_programs import PROGRAMS, RECORDED, graphs_of
+
+import tidu as torch
+
+PYTORCHS = json.loads(RECORDED.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)
+def test_graphs_are_pytorchs(program):
+    graphs, results, plain = graphs_of(torch, program)
+    assert graphs == PYTORCHS[program.__name__]
+    torch.testing.assert_close(results, plain)
+
+
+def plain(gm, example_inputs):
+    return gm.forward
+
+
+def counting(log):
+    def backend(gm, example_inputs):
+        log.append(len(gm.graph.nodes))
+        return gm
+
+    return backend
+
+
+def test_gradients_go_through_what_a_backend_returns():
+    net = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Tanh(), torch.nn.Linear(3, 1))
+    x = torch.randn(5, 4, requires_grad=True)
+    grads = []
+    for f in (torch.compile(net, backend=plain), net):
+        x.grad = None
+        net.zero_grad()
+        f(x).square().mean().backward()
+        grads.append([x.grad, *[p.grad.clone() for p in net.parameters()]])
+    torch.testing.assert_close(*grads)
+
+
+def test_second_derivatives():
+    v = torch.tensor([2.0], requires_grad=True)
+    (first,) = torch.autograd.grad(torch.compile(lambda x: x**3, backend=plain)(v), v,
+                                   create_graph=True)  # fmt: skip
+    (second,) = torch.autograd.grad(first, v)
+    assert (first.item(), second.item()) == (12.0, 12.0)
+
+
+def test_a_training_loop_is_that_without_a_backend():
+    torch.manual_seed(0)
+    x, t = torch.randn(8, 4), torch.randn(8, 1)
+    losses = []
+    for wrap in (lambda m: torch.compile(m, backend=plain), lambda m: m):
+        torch.manual_seed(1)
+        net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.BatchNorm1d(8),
+                                  torch.nn.ReLU(), torch.nn.Linear(8, 1))  # fmt: skip
+        model, optimizer = wrap(net), torch.optim.Adam(net.parameters(), 0.1)
+        for _ in range(4):
+            optimizer.zero_grad()
+            loss = torch.nn.functional.mse_loss(model(x), t)
+            loss.backward()
+            optimizer.step()
+        losses.append([loss.detach(), *net.state_dict().values()])
+    torch.testing.assert_close(*losses)
+
+
+def test_a_backend_may_change_the_graph():
+    def multiply(gm, example_inputs):
+        for node in gm.graph.nodes:
+            if node.op == "call_function" and node.target is operator.add:
+                node.target = operator.mul
+        gm.graph.lint()
+        gm.recompile()
+        return gm
+
+    f = torch.compile(lambda a, b: a + b, backend=multiply)
+    assert f(torch.tensor(2.0), torch.tensor(3.0)).item() == 6.0
+
+
+def test_a_backend_may_return_any_function():
+    def times_two(gm, example_inputs):
+        return lambda *inputs: tuple([2 * out for out in gm(*inputs)])
+
+    f = torch.compile(lambda x: x + 1, backend=times_two)
+    assert f(torch.tensor(1.0)).item() == 4.0
+    assert f(torch.tensor(4.0)).item() == 10.0
+
+
+@pytest.mark.parametrize("again", [
+    lambda gm, inputs: torch._dynamo.lookup_backend("inductor")(gm, inputs),
+    lambda gm, inputs: torch.compile(gm),
+    lambda gm, inputs: torch.compile(gm.forward, backend=plain),
+    lambda gm, inputs: torch._dynamo.lookup_backend("eager")(gm, inputs),
+])  # fmt: skip
+def test_a_backend_may_compile_what_it_is_given(again):
+    w = torch.ones(3, requires_grad=True)
+    loss = torch.compile(lambda x: (x * w).sin().sum(), backend=again)(torch.arange(3.0))
+    loss.backward()
+    torch.testing.assert_close(w.grad, torch.arange(3.0) * torch.arange(3.0).cos())
+
+
+def test_it_is_called_once_for_each_kind_of_call():
+    log = []
+    f = torch.compile(lambda x, k: x * k, backend=counting(log), dynamic=False)
+    x = torch.ones(2)
+    for k in (1, 2, 1, 2):
+        f(x, k)
+    assert len(log) == 2
+    f(x.double(), 1)
+    f(x.reshape(1, 2), 1)
+    with torch.no_grad():
+        f(x, 1)
+    assert len(log) == 5
+
+
+def test_what_is_read_is_watched():
+    log, scale = [], {"by": 2.0}
+    f = torch.compile(lambda x: x * scale["by"], backend=counting(log))
+    assert f(torch.tensor(3.0)).item() == 6.0
+    scale["by"] = 5.0
+    assert f(torch.tensor(3.0)).item() == 15.0 and len(log) == 2
+
+
+def test_parts_around_what_cannot_be_recorded(capsys):
+    log = []
+
+    def f(x):
+        y = x + 1
+        print("here")
+        z = y * 2
+        if z.sum() > 0:
+            z = z - 1
+        return z
+
+    g = torch.compile(f, backend=counting(log))
+    with pytest.warns(UserWarning, match="cannot be compiled as one graph"):
+        assert g(torch.ones(2)).tolist() == [3.0, 3.0]
+    assert g(-5 * torch.ones(2)).tolist() == [-8.0, -8.0]
+    assert capsys.readouterr().out == "here\nhere\n" and len(log) == 3
+
+
+def test_what_is_written_and_stored_is_kept():
+    log, last = [], {"seen": torch.zeros(2, 2)}
+
+    def f(x, y):
+        x.add_(y)
+        view = x.view(-1)
+        x[0] = 7
+        last["seen"] = x * 2
+        return x, view, y
+
+    g = torch.compile(f, backend=counting(log))
+    for _ in range(3):
+        x, y = torch.ones(2, 2), torch.ones(2, 2)
+        out, view, same = g(x, y)
+        assert out is x and same is y and x.tolist() == [[7.0, 7.0], [2.0, 2.0]]
+        view[3] = 100
+        assert x[1, 1].item() == 100 and last["seen"].tolist() == [[14.0, 14.0], [4.0, 4.0]]
+    assert len(log) == 1
+
+
+def test_random_numbers_are_drawn_anew():
+    f = torch.compile(lambda x: x + torch.rand(4), backend=plain)
+    torch.manual_seed(3)
+    drawn = [f(torch.zeros(4)) for _ in range(3)]
+    torch.manual_seed(3)
+    torch.testing.assert_close(drawn, [torch.rand(4) for _ in range(3)])
+
+
+def test_functions_with_a_backward_of_their_own_keep_it():
+    class Odd(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 30
+
+    x = torch.ones(1, requires_grad=True)
+    for _ in range(2):
+        x.grad = None
+        (torch.compile(lambda x: Odd.apply(x) + 1, backend=plain)(x)).backward()
+        assert x.grad.item() == 30.0
+
+
+def test_hooks_inside_are_called():
+    def f(x):
+        h = x * 2
+        h.register_hook(lambda g: g * 10)
+        return h.sum()
+
+    x = torch.ones(2, requires_grad=True)
+    with pytest.warns(UserWarning, match="it calls register_hook"):
+        torch.compile(f, backend=plain)(x).backward()
+    assert x.grad.tolist() == [20.0, 20.0]
+
+
+def test_autocast_inside_and_outside():
+    def f(x):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return x @ x
+
+    x = torch.ones(2, 2)
+    with pytest.warns(UserWarning, match="it enters autocast"):
+        assert torch.compile(f, backend=plain)(x).dtype is torch.bfloat16
+    g = torch.compile(lambda x: x @ x, backend=plain)
+    assert g(x).dtype is torch.float32
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert g(x).dtype is torch.bfloat16
+    assert g(x).dtype is torch.float32
+
+
+def test_what_graphs_know_of_values():
+    known = []
+
+    def look(gm, example_inputs):
+        known.extend([(n.name, tuple(n.meta["example_value"].shape)) for n in gm.graph.nodes
+                      if "example_value" in n.meta])  # fmt: skip
+        known.append(gm.print_readable(print_output=False))
+        return gm
+
+    torch.compile(lambda x: x.sum(dim=1) * 2, backend=look)(torch.ones(2, 3))
+    assert known[:3] == [("l_x_", (2, 3)), ("sum_1", (2,)), ("mul", (2,))]
+    assert 'sum_1: "f32[2]" = l_x_.sum(dim = 1)' in known[3]
+    assert "test_backends.py:" in known[3] and "code: torch.compile(lambda x:" in known[3]
+
+
+# --- what fails -----------------------------------------------------------------------------------
+
+
+def raising(gm, example_inputs):
+    raise ValueError("oops")
+
+
+@pytest.mark.parametrize("backend, said", [
+    (raising, "backend='raising' raised:\nValueError: oops"),
+    (lambda gm, inputs: None,
+     "backend='<lambda>' raised:\nAssertionError: compiler_fn did not return callable"),
+    (3, "backend='3' raised:\nTypeError: 'int' object is not callable"),
+])  # fmt: skip
+def test_a_backend_that_fails(backend, said):
+    f = torch.compile(lambda x: x + 1, backend=backend)
+    for _ in range(2):
+        with pytest.raises(torch._dynamo.exc.BackendCompilerFailed) as error:
+            f(torch.ones(1))
+        assert str(error.value).startswith(said)
+    assert isinstance(error.value, RuntimeError)
+
+
+def test_failures_can_be_passed_over():
+    f = torch.compile(lambda x: x + 1, backend=raising)
+    with (torch._dynamo.config.patch(suppress_errors=True),
+          pytest.warns(UserWarning, match="ValueError: oops")):  # fmt: skip
+        assert f(torch.ones(1)).item() == 2.0
+
+
+def test_the_function_itself_fails_as_without_a_backend():
+    f = torch.compile(lambda x, y: x @ y, backend=plain)
+    with pytest.raises(RuntimeError, match="mat1 and mat2 shapes cannot be multiplied"):
+        f(torch.ones(2, 3), torch.ones(2, 3))
+
+
+def test_mode_and_options_are_handed_on():
+    given = []
+
+    def backend(gm, example_inputs, **words):
+        given.append(words)
+        return gm
+
+    x = torch.ones(1)
+    torch.compile(lambda x: x + 1, backend=backend, options={"a": 1})(x)
+    torch.compile(lambda x: x + 1, backend=backend, mode="reduce-overhead")(x)
+    torch.compile(lambda x: x + 1, backend=backend, mode="default")(x)
+    assert given == [{"options": {"a": 1}}, {"mode": "reduce-overhead"}, {}]
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+
+def test_backends_have_names():
+    made = torch._dynamo.register_backend(plain, name="test_backends_have_names")
+    assert made is plain and torch._dynamo.lookup_backend("test_backends_have_names") is plain
+    assert "test_backends_have_names" in torch.compiler.list_backends()
+    f = torch.compile(lambda x: x + 1, backend="test_backends_have_names")
+    assert f(torch.ones(1)).item() == 2.0
+    with pytest.raises(AssertionError, match="duplicate name: test_backends_have_names"):
+        torch._dynamo.register_backend(plain, name="test_backends_have_names")
+    with pytest.raises(AssertionError, match="compiler_fn must be callable, got <class 'int'>"):
+        torch._dynamo.register_backend(3)
+    with pytest.raises(torch._dynamo.exc.InvalidBackend, match="Invalid backend: 'nope'"):
+        torch._dynamo.lookup_backend("nope")
+
+
+def test_the_default_backend():
+    log = []
+    torch.compiler.set_default_backend(counting(log))
+    try:
+        assert torch.compile(lambda x: x + 1)(torch.ones(1)).item() == 2.0 and log == [3]
+    finally:
+        torch.compiler.set_default_backend(None)
+    assert torch.compiler.get_default_backend() == "inductor"
+    with pytest.raises(TypeError, match="backend must be a string or callable"):
+        torch.compiler.set_default_backend(3)
