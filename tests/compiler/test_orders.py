@@ -5,7 +5,7 @@ import pytest
 
 import tidu
 from tidu.core.native import NATIVE
-from tidu.primitives import ranks
+from tidu.primitives import ranks, ties
 
 pytestmark = pytest.mark.skipif(not NATIVE, reason="there is no generated code")
 
@@ -131,9 +131,9 @@ def test_parts_that_stay_long_are_sorted_by_a_heap(monkeypatch, both):
     """std::sort gives up on parts after 2·log₂ n steps: an adversary answers its comparisons."""
     x = _adversary(600)[None]
     asked = []
-    heap_sort = ranks._Rows.heap_sort
+    heap_sort = ties._Rows.heap_sort
     monkeypatch.setattr(
-        ranks._Rows, "heap_sort", lambda *given: asked.append(1) or heap_sort(*given)
+        ties._Rows, "heap_sort", lambda *given: asked.append(1) or heap_sort(*given)
     )
     both(x, axis=1, descending=False, how="sort")
     assert asked
