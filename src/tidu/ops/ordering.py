@@ -209,6 +209,7 @@ def mode(input, dim=-1, keepdim=False, *, out=None):
     return _outs("mode", values, index if keepdim else dropped(index, axis), out)
 
 
+@directly(direct.quantile)
 def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
     """The q-th quantiles along `dim` (of all elements without it)."""
     rank = ndim_of(require_tensor("quantile", input))
@@ -283,13 +284,12 @@ def kept(part, dim, axis, rank):
 def _quantile_at(ordered, fraction, axis, interpolation):
     place = fraction * (shape_of(ordered)[axis] - 1)
     low, high = math.floor(place), math.ceil(place)
-    weight = {"linear": place - low, "lower": 0.0, "higher": 1.0, "midpoint": 0.5 * (high > low),
-              "nearest": float(round(place) - low)}.get(interpolation)  # fmt: skip
-    if weight is None:
+    if interpolation not in direct.WEIGHTS:
         raise RuntimeError(
             "quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, "
             f"but got {interpolation}"
         )
+    weight = direct.WEIGHTS[interpolation](place, low, high)
     lead = (slice(None),) * axis
     below = slice_(ordered, index=(*lead, low, ...))
     above = slice_(ordered, index=(*lead, high, ...))

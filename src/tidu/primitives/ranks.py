@@ -7,12 +7,15 @@ same steps (`_natively`), without it `ties.py` is asked where there are equal el
 
 import numpy as np
 
+from ..base.lazy import lazy_module
 from ..core.native import NATIVE
 from .base import HALVES
-from .ties import SMALL, introselect, introsort, parted, partial_sort, quickselect
 
 __all__ = ["order_along", "ordered_along"]
 
+ties = lazy_module(f"{__package__}.ties")
+
+_SMALL = 16  # std::sort leaves parts up to this length to the insertion sort at its end
 _RADIX = 1 << 15  # from this length on PyTorch sorts a vector of integers by their digits
 _NATIVE = 1 << 8  # elements from which generated code takes the algorithms' steps
 _DIGITS = 1 << 12  # elements of a row from which a stable sort by digits is faster than by merging
@@ -71,7 +74,7 @@ def _turned_back(found, x, axis):
 
 
 def _keeps_order(x, axis, descending):
-    if x.shape[axis] <= SMALL:
+    if x.shape[axis] <= _SMALL:
         return True
     return x.ndim == 1 and x.size >= _RADIX and x.dtype.kind in "iu" and not descending
 
@@ -127,7 +130,7 @@ def _sort(rows, descending, part):
     order = _some_order(rows, descending)
     tied = _tied(np.take_along_axis(rows, order, 1))
     if tied.size:
-        order[tied] = introsort(_ranks(rows[tied], order[tied]))
+        order[tied] = ties.introsort(_ranks(rows[tied], order[tied]))
     return order
 
 
@@ -141,12 +144,12 @@ def _topk(rows, descending, part):
         return order
     keys = _ranks(rows[tied], _some_order(rows[tied], descending))
     if count * _HEAP <= size:
-        order[tied] = partial_sort(keys, count)[:, :count]
+        order[tied] = ties.partial_sort(keys, count)[:, :count]
         return order
-    found = introselect(keys, count - 1)[:, :count]
+    found = ties.introselect(keys, count - 1)[:, :count]
     if count > 1:  # the last one stands where it belongs
         front = found[:, :-1]
-        again = introsort(np.take_along_axis(keys, front, 1))
+        again = ties.introsort(np.take_along_axis(keys, front, 1))
         found[:, :-1] = np.take_along_axis(front, again, 1)
     order[tied] = found
     return order
@@ -157,7 +160,7 @@ def _topk_unsorted(rows, descending, part):
     if count * _HEAP <= rows.shape[1]:
         return _topk(rows, descending, part)
     keys = _ranks(rows, _some_order(rows, descending))
-    return introselect(keys, count - 1)[:, :count]
+    return ties.introselect(keys, count - 1)[:, :count]
 
 
 def _kthvalue(rows, descending, part):
@@ -170,7 +173,7 @@ def _kthvalue(rows, descending, part):
     (tied,) = np.nonzero(np.count_nonzero(same, 1) > 1)
     if tied.size:
         keys = _ranks(rows[tied], _some_order(rows[tied], descending))
-        order[tied] = quickselect(keys, rank)[:, rank : rank + 1]
+        order[tied] = ties.quickselect(keys, rank)[:, rank : rank + 1]
     return order
 
 
@@ -195,10 +198,10 @@ def _mode(rows, descending, part):
 
 def _sorted_with_nan(row):
     """The order of std::sort where NaN are neither below nor above anything."""
-    rows = parted(row)
+    rows = ties.parted(row)
     values, order = rows.keys.tolist(), []
     for i, value in enumerate(values):
-        place = 0 if 0 < i < SMALL and value < values[order[0]] else len(order)
+        place = 0 if 0 < i < _SMALL and value < values[order[0]] else len(order)
         while place and value < values[order[place - 1]]:
             place -= 1
         order.insert(place, i)
@@ -255,7 +258,7 @@ def _modes_with_nan(rows, places):
 def _is_quick(x, size, descending, part):
     """Whether NumPy's stable sort of rows that are not long is as fast: of few elements, std::sort
     inserts them, which is stable, too."""
-    return size > SMALL or part is not None or (x.ndim == 1 and not descending)
+    return size > _SMALL or part is not None or (x.ndim == 1 and not descending)
 
 
 def _all(name):
@@ -271,7 +274,7 @@ def _one(name):
 
 
 def _stable_step(size, part):
-    return ("stable" if size > SMALL else "sort", 0, *_from_on(part, size))
+    return ("stable" if size > _SMALL else "sort", 0, *_from_on(part, size))
 
 
 def _topk_step(size, part, rest="select and sort"):

@@ -8,9 +8,9 @@ places: row i of the answer says which elements of row i of `keys` stand where.
 
 import numpy as np
 
-__all__ = ["SMALL", "introselect", "introsort", "parted", "partial_sort", "quickselect"]
+__all__ = ["introselect", "introsort", "parted", "partial_sort", "quickselect"]
 
-SMALL = 16  # parts up to this length are left to the insertion sort at the end
+_SMALL = 16  # parts up to this length are left to the insertion sort at the end
 
 
 def introsort(keys):
@@ -31,12 +31,12 @@ def parted(keys):
     first = np.arange(rows) * size
     last = first + size
     for _ in range(2 * _floor_log2(size)):
-        first, last = _longer(first, last, SMALL)
+        first, last = _longer(first, last, _SMALL)
         if not first.size:
             break
         cut = heap.partition(first, last)
         first, last = np.concatenate((first, cut)), np.concatenate((cut, last))
-    for start, stop in zip(*_longer(first, last, SMALL), strict=True):
+    for start, stop in zip(*_longer(first, last, _SMALL), strict=True):
         heap.heap_sort(start, stop, stop)
     return heap
 
