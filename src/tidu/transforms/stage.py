@@ -65,6 +65,12 @@ class Stage(Level):
         self._put_back(exc[0] is not None)
         return False
 
+    def asks_for_base(self, handle):
+        """What comes from outside of the body is known to those who record around it."""
+        outer = self.outer[1]
+        if outer is not None:
+            outer.asks_for_base(handle)
+
     # --- what a tensor is in the body ------------------------------------------------------
 
     def lift(self, variable, node=None):

@@ -63,6 +63,7 @@ class Captured:
         self.homes = []
         # The names that the code mentions which ran, and those in the program's own; None where
         # that can't be told.
+        self.asks_for_states = True  # whether it may look at gradients, and at optimizers' states
         self.names = self.program_names = None
         self.settings = []  # (table, name) of those of the process for which it asks
         self.rates, self.count = [], 0  # how many of the results are returned, not stored
@@ -286,6 +287,7 @@ class _Run:
         made, graph = Captured(), self.tracer.graph
         made.sources, made.rates = self.olds, self.reach.rates
         made.names, made.program_names = self.executed.names()
+        made.asks_for_states = self.executed.asks_for_states()
         made.settings = self.tracer.settings
         values, made.spec = tree.flatten(result)
         made.count = len(values)
