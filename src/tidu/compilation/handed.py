@@ -9,12 +9,13 @@ from ..base.switches import switch
 from ..compiler.calls import optimized
 from ..compiler.calls.versions import version_of
 from ..compiler.execution.compiled import resolved
-from ..compiler.recording.breaks import Break
+from ..compiler.recording.breaks import Break, Wanted
 from ..compiler.recording.capture import capture
 from ..compiler.recording.growing import Growing
 from ..core.modes import LOCAL
 from ..fx import GraphModule
 from ..nn import Module
+from .backends import PLAIN_COMPILERS as PLAIN
 from .recorder import Recorder, recording
 from .sources import sources_of
 
@@ -39,6 +40,10 @@ class HandedOn(optimized.Optimized):
 
     def _learn(self, args, kwargs, tensors):
         """Nothing is made before the first graph."""
+
+    def _begun(self, key, tensors, args, kwargs, reach):
+        """A graph for a backend sets no gradients."""
+        return None, None, True
 
     def _recorded(self, key, args, kwargs, reach, answers):
         made, most = sum(map(len, self.versions.values())), switch("_dynamo", "recompile_limit")
@@ -68,10 +73,23 @@ class HandedOn(optimized.Optimized):
         version.asked = True  # it has no fast path
         return version
 
+    def _otherwise(self, key, error, args, kwargs):
+        if self.fullgraph and self.hand.backend in PLAIN and not _cuts_in_pytorch(error):
+            self.instead[key] = self.function  # it would be run as it is anyway
+            return self.function(*args, **kwargs)
+        return super()._otherwise(key, error, args, kwargs)
+
     def _by(self, version, tensors, args, kwargs, floats=()):
         if version.compiled.ask(tensors):
             return super()._by(version, tensors, args, kwargs, floats)
         return self.function(*args, **kwargs)
+
+
+def _cuts_in_pytorch(error):
+    """Whether PyTorch cannot record the statement either."""
+    cuts = ("it prints", "the value of a tensor decides", "it calls backward")
+    disabled = "marked with compiler.disable" in error.reason
+    return isinstance(error, Wanted) or disabled or error.reason.startswith(cuts)
 
 
 _GRADIENTS = frozenset({"backward", "grad", "step", "zero_grad"})

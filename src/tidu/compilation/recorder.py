@@ -32,6 +32,7 @@ from .call_sites import caller_of
 __all__ = ["Recorder", "recording"]
 
 _READ = ("T", "mT", "H", "mH", "real", "imag", "data", "grad")  # properties that are tensors
+_ASKED = ("shape", "dtype", "ndim", "device", "requires_grad")  # that are none
 _SET = ("data", "grad", "requires_grad")
 # What does something to a tensor, or to others, besides computing.
 _REFUSED = frozenset(
@@ -66,6 +67,7 @@ class Recorder(Interceptor, TracerBase):
         self.autocast, self.until = _autocast(), None
         self.getters = {vars_of(name).fget: name for name in _READ}
         self.others = {
+            **{vars_of(name).fget: name for name in _ASKED},
             **self.getters, **{vars_of(name).fset: name for name in _SET if vars_of(name).fset},
             Function.apply.__func__: "apply", Overload.__call__: "operator",
             backward: "backward", grad: "grad",
@@ -137,6 +139,8 @@ class Recorder(Interceptor, TracerBase):
             self.count = len(self.tracer.graph.equations)
         if seen.shown in ("__setitem__", "setitem") or any(map(_is_tensor, tree.leaves(out))):
             self._note(seen, args, kwargs, out)
+        else:
+            self._lift((args, kwargs))  # the order of inputs is that in which they are looked at
         return out
 
     def _note(self, seen, args, kwargs, out):
