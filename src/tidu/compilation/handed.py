@@ -57,6 +57,10 @@ class HandedOn(optimized.Optimized):
             self.learnt = [recorder.recording()]
             return
 
+    def _begun(self, key, tensors, args, kwargs, reach):
+        """A graph for a backend sets no gradients."""
+        return None, None, True
+
     def _recorded(self, key, args, kwargs, reach, answers):
         captured = self._noted(args, kwargs, reach)
         kind = loosened(key)
@@ -64,6 +68,10 @@ class HandedOn(optimized.Optimized):
         captured.known[0].extend(self.learnt)
         self.learnt = []
         return captured, (), False
+
+    def _begun(self, key, tensors, args, kwargs, reach):
+        """Optimizers take their first step eagerly."""
+        return None, None, True
 
     def _noted(self, args, kwargs, reach):
         """The Captured of a run, with the recorder of its calls."""

@@ -118,8 +118,9 @@ def _told(old, new, known):
     for (a, b), name in known.items():
         if a and old % a == 0 and (old, new) == (a * (old // a), b * (old // a)):
             return _Size(name, mul, old // a)
-        if old and a % old == 0 and new == b // (a // old):
-            return _Size(name, floordiv, a // old)
+        for by in {a // old, b // new} - {0, 1} if old > 0 and new > 0 else ():
+            if (old, new) == (a // by, b // by):
+                return _Size(name, floordiv, by)
         if old - a == new - b:
             return _Size(name, add, old - a)
     raise _Differs
