@@ -69,10 +69,6 @@ class HandedOn(optimized.Optimized):
         self.learnt = []
         return captured, (), False
 
-    def _begun(self, key, tensors, args, kwargs, reach):
-        """Optimizers take their first step eagerly."""
-        return None, None, True
-
     def _noted(self, args, kwargs, reach):
         """The Captured of a run, with the recorder of its calls."""
         recorder = None
