@@ -223,6 +223,25 @@ def test_what_is_written_and_stored_is_kept():
     assert len(log) == 1
 
 
+def test_what_it_makes_itself_may_be_written():
+    def f(x):
+        table = torch.zeros(3)
+        table[1] = 5.0
+        table.add_(1)
+        return x + table
+
+    f = torch.compile(f, backend=plain, fullgraph=True)
+    for _ in range(2):
+        assert f(torch.ones(3)).tolist() == [2.0, 7.0, 2.0]
+
+
+def test_operands_stay_in_their_order():
+    k = torch.tensor([4, 9])
+    for f in (lambda k: k >> 1, lambda k: 100 // k, lambda k: k << 2, lambda k: 3 - k,
+              lambda k: 2 * (k + 1), lambda k: k % 3, lambda k: 7 & k, lambda k: k**2):  # fmt: skip
+        assert torch.compile(f, backend=plain)(k).tolist() == f(k).tolist()
+
+
 def test_random_numbers_are_drawn_anew():
     f = torch.compile(lambda x: x + torch.rand(4), backend=plain)
     torch.manual_seed(3)
