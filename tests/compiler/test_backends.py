@@ -117,6 +117,66 @@ def test_it_is_called_once_for_each_kind_of_call():
     assert len(log) == 5
 
 
+def sized(x):
+    return x.view(x.shape[0] * 2) * x.shape[0] + x[: x.shape[0] // 2].sum()
+
+
+@pytest.mark.parametrize("dynamic, asked", [(None, 2), (True, 1), (False, 5)])
+def test_one_graph_serves_several_sizes(dynamic, asked):
+    graphs = []
+
+    def backend(gm, example_inputs):
+        graphs.append((gm, example_inputs))
+        return gm
+
+    f = torch.compile(sized, backend=backend, dynamic=dynamic)
+    for n in (4, 6, 8, 5, 10, 4, 8):
+        x = torch.randn(n, 2, requires_grad=True)
+        y = x.detach().clone().requires_grad_()
+        out, expected = f(x), sized(y)
+        out.sum().backward()
+        expected.sum().backward()
+        torch.testing.assert_close((out, x.grad), (expected, y.grad))
+    assert len(graphs) == asked
+    if dynamic is not False:
+        gm, inputs = graphs[-1]
+        assert [p.name for p in gm.graph.find_nodes(op="placeholder")] == ["s77", "l_x_"]
+        assert isinstance(inputs[0], int) and "mul = s77 * 2" in gm.code
+
+
+def test_sizes_that_tell_too_little_get_graphs_of_their_own():
+    log, table = [], {3: 10, 4: 20, 5: 25, 6: 70}
+
+    def f(x):
+        return x * table[len(x)]
+
+    g = torch.compile(f, backend=counting(log))
+    for n in (3, 4, 5, 6, 3):
+        assert g(torch.ones(n)).tolist() == [table[n]] * n
+    assert len(log) == 4
+
+
+def test_branches_by_size_are_not_mixed():
+    def f(x):
+        return x * 2 if x.shape[0] < 6 else x + 7
+
+    log = []
+    g = torch.compile(f, backend=counting(log))
+    for n in (3, 4, 5, 7, 8, 9, 5):
+        assert g(torch.ones(n)).tolist() == f(torch.ones(n)).tolist()
+    assert len(log) <= 4
+
+
+def test_marked_sizes_vary_from_the_first_call():
+    log = []
+    f = torch.compile(lambda x, w: torch.relu(x @ w), backend=counting(log))
+    for n in (3, 5, 6):
+        x = torch.ones(n, 2)
+        torch._dynamo.mark_dynamic(x, 0)
+        assert f(x, torch.ones(2, 2)).shape == (n, 2)
+    assert len(log) == 1
+
+
 def test_what_is_read_is_watched():
     log, scale = [], {"by": 2.0}
     f = torch.compile(lambda x: x * scale["by"], backend=counting(log))

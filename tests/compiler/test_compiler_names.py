@@ -109,6 +109,30 @@ def test_a_break_under_fullgraph_is_unsupported():
     assert f(torch.ones(1)).item() == 2.0
 
 
+@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+def test_eager_backends_find_breaks(backend):
+    kept = {"calls": 0}
+
+    def prints(x):
+        print("here")
+        return x * 2
+
+    def asks(x):
+        return x if x.sum() > 0 else -x
+
+    def counts(x):
+        kept["calls"] += 1
+        return x * 2
+
+    for f in (prints, asks):
+        with pytest.raises(torch._dynamo.exc.Unsupported, match="cannot be compiled as one graph"):
+            torch.compile(f, backend=backend, fullgraph=True)(torch.ones(1))
+        assert torch.compile(f, backend=backend)(torch.ones(1)).item() > 0
+    f = torch.compile(counts, backend=backend, fullgraph=True)
+    assert [f(torch.ones(1)).item() for _ in range(3)] == [2.0] * 3 and kept["calls"] == 3
+    assert torch.compile(double, backend=backend, fullgraph=True)(torch.ones(1)).item() == 2.0
+
+
 def test_counters():
     counters = torch._dynamo.utils.counters
     counters.clear()

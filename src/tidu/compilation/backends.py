@@ -13,7 +13,15 @@ from ..base.lazy import lazy_module
 from ..base.switches import switch
 from ..compiler.calls.errors import BackendCompilerFailed, InvalidBackend
 
-__all__ = ["OWN", "PLAIN", "Handing", "list_backends", "lookup_backend", "register_backend"]
+__all__ = [
+    "OWN",
+    "PLAIN",
+    "PLAIN_COMPILERS",
+    "Handing",
+    "list_backends",
+    "lookup_backend",
+    "register_backend",
+]
 
 optimized = lazy_module(f"{__name__.partition('.')[0]}.compiler.calls.optimized")
 
@@ -35,6 +43,7 @@ def aot_eager(gm, fake_tensor_inputs, *, mode=None, options=None):
 
 OWN = ("inductor", "cudagraphs", "openxla", "tvm")  # which the code generator compiles
 PLAIN = ("eager", "aot_eager")  # which run the function itself
+PLAIN_COMPILERS = (eager, aot_eager)
 _TAGS = {"eager": ("debug",), "aot_eager": ("debug",)}
 _NAMED = {**dict.fromkeys(OWN, inductor), "eager": eager, "aot_eager": aot_eager}
 

@@ -60,7 +60,7 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend=None, mode=Non
     if disable or getattr(model, "_tidu_disabled", False):
         return model
     is_module = hasattr(model, "_parameters") and hasattr(model, "forward")
-    if backend in PLAIN or not _available():
+    if (backend in PLAIN and not fullgraph) or not _available():
         return OptimizedModule(model) if is_module else model
     given = fullgraph, dynamic, backend, mode, options
     return OptimizedModule(model, given) if is_module else compiled(model, *given)

@@ -28,10 +28,13 @@ from ..fx.spelling import function_name
 from ..library.operators import Overload
 from ..nn import Parameter, functional
 from .call_sites import caller_of
+from .sizes import Recording
+from .sources import name_of
 
 __all__ = ["Recorder", "recording"]
 
 _READ = ("T", "mT", "H", "mH", "real", "imag", "data", "grad")  # properties that are tensors
+_ASKED = ("shape", "dtype", "ndim", "device", "requires_grad")  # that are none
 _SET = ("data", "grad", "requires_grad")
 # What does something to a tensor, or to others, besides computing.
 _REFUSED = frozenset(
@@ -53,12 +56,12 @@ _UNSEEN = "it computes in a way that no graph of torch's functions shows"
 
 
 class Recorder(Interceptor, TracerBase):
-    """The graph of one run. `given`: {id of a tensor that is given or reached: its name}."""
+    """The graph of one run. `paths`: {id of a tensor: where the function finds it}."""
 
     order = 10  # outermost: calls are noted as the program makes them
 
-    def __init__(self, names):
-        self.names, self.thread = names, get_ident()
+    def __init__(self, paths):
+        self.paths, self.thread = paths, get_ident()
         self.graph, self.nodes, self.kept = Graph(), {}, []
         self.inputs = []  # the tensors that are placeholders, in order
         self.values, self.outputs = (), []  # the results; the ids of those that have nodes
@@ -66,6 +69,7 @@ class Recorder(Interceptor, TracerBase):
         self.autocast, self.until = _autocast(), None
         self.getters = {vars_of(name).fget: name for name in _READ}
         self.others = {
+            **{vars_of(name).fget: name for name in _ASKED},
             **self.getters, **{vars_of(name).fset: name for name in _SET if vars_of(name).fset},
             Function.apply.__func__: "apply", Overload.__call__: "operator",
             backward: "backward", grad: "grad",
@@ -95,6 +99,11 @@ class Recorder(Interceptor, TracerBase):
         self.outputs = list(found)
         self.graph.output(tuple(found.values()))
         self._tidy()
+
+    def recording(self):
+        """The graph, and the places and shapes of its inputs, as they were given."""
+        return Recording(self.graph, [self.path_of(h) for h in self.inputs],
+                         [tuple(h._value.shape) for h in self.inputs])  # fmt: skip
 
     def _is_given(self, value):
         """Whether a result is a tensor that was given, perhaps written, and not what a function
@@ -137,6 +146,8 @@ class Recorder(Interceptor, TracerBase):
             self.count = len(self.tracer.graph.equations)
         if seen.shown in ("__setitem__", "setitem") or any(map(_is_tensor, tree.leaves(out))):
             self._note(seen, args, kwargs, out)
+        else:
+            self._lift((args, kwargs))  # the order of inputs is that in which they are looked at
         return out
 
     def _note(self, seen, args, kwargs, out):
@@ -196,7 +207,10 @@ class Recorder(Interceptor, TracerBase):
                 self._stand_for(handle, node)
 
     def _name_of(self, handle):
-        return self.names.get(id(handle), "L_tensor_")
+        return name_of(self.path_of(handle))
+
+    def path_of(self, handle):
+        return self.paths.get(id(handle), "L['tensor']")
 
     def _switch_grad(self, wanted):
         if wanted != self.grad:

@@ -25,7 +25,7 @@ from ..core.handle import (
     shape_of,
     wrap,
 )
-from ..core.modes import LOCAL, grad_enabled
+from ..core.modes import LOCAL, STATE, grad_enabled
 from ..core.retries import worded
 from ..core.versions import clock, stamp
 from ..primitives.arithmetic import overwrite
@@ -283,7 +283,7 @@ def _filled(self, value, name):
     simple = (value.__class__ is float or value.__class__ is int) and -1e4 < value < 1e4
     simple = simple and (memory.dtype is F32 or memory.dtype is F64)
     alone = self._node is None and self._view is None and self._extra is None
-    alone = alone and LOCAL.tracer is None
+    alone = alone and not (STATE.tracers and LOCAL.tracer is not None)
     if simple and alone and memory.__class__ is ndarray:  # nothing to refuse, nothing to record
         filled_array(memory, value)
         stamp(memory)
