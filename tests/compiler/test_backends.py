@@ -1,5 +1,6 @@
 """Functions given to torch.compile as `backend`: their graphs, what they give back, what fails."""
 
+import functools
 import json
 import operator
 
@@ -233,6 +234,24 @@ def test_what_it_makes_itself_may_be_written():
     f = torch.compile(f, backend=plain, fullgraph=True)
     for _ in range(2):
         assert f(torch.ones(3)).tolist() == [2.0, 7.0, 2.0]
+
+
+def test_methods_that_are_called_by_other_means():
+    def f(x):
+        y = x * 1
+        torch.Tensor.add_(y, 5)
+        torch.Tensor.mul_.__call__(y, 2)
+        y = functools.reduce(operator.sub, [10, y, x])
+        return (
+            sum([y, x]),
+            list(map(operator.neg, [y])),
+            y.__rsub__(1),
+            operator.setitem(y, 0, 9),
+            y,
+        )
+
+    x = torch.arange(3.0)
+    torch.testing.assert_close(torch.compile(f, backend=plain)(x), f(x))
 
 
 def test_operands_stay_in_their_order():

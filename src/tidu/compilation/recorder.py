@@ -46,6 +46,10 @@ _REFLECTED = frozenset(
     f"__r{name}__"
     for name in "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split()
 )
+_OPERATORS = frozenset(
+    "add sub mul truediv floordiv mod pow matmul and_ or_ xor lshift rshift neg pos invert abs eq "
+    "ne lt le gt ge getitem setitem".split()
+)
 _COMMUTING = (operator.add, operator.mul, operator.and_, operator.or_, operator.xor)
 _WRITING = frozenset(
     getattr(operator, f"i{name}")
@@ -190,10 +194,11 @@ class Recorder(Interceptor, TracerBase):
             return "call_method", method, args
         if seen.namespace != "Tensor":
             return "call_function", seen.function, args
-        name = seen.name.strip("_")
-        made = getattr(operator, name.removeprefix("r"), None) or getattr(operator, name, None)
-        if made is not None:  # by `sum` and the like
-            return "call_function", made, args
+        if seen.name in _REFLECTED:
+            return "call_function", getattr(operator, seen.name.strip("_")[1:]), args[::-1]
+        name = seen.name.strip("_") if seen.name.startswith("__") else seen.name
+        if name in _OPERATORS and len(args) < 3:  # by `sum` and the like
+            return "call_function", getattr(operator, name), args
         return "call_method", seen.name, args
 
     def _lift(self, given):
