@@ -151,7 +151,7 @@ CASTS = (
     lambda x, to: x.isnan(), lambda x, to: torch.signbit(x), lambda x, to: x.long().float() * x,
     lambda x, to: torch.bucketize(x, torch.tensor([-1.0, 0, 1], dtype=x.dtype)),
     lambda x, to: x.ge(0.1).to(x.dtype), lambda x, to: x.new_tensor(1.5) * x,
-    lambda x, to: x.double().view(torch.int64).sign(), lambda x, to: x.to(torch.complex128) * 1j
+    lambda x, to: x.to(torch.complex128) * 1j
     if x.dtype is torch.float64 else x > 0,
 )  # fmt: skip
 INDEXED = (
@@ -315,7 +315,7 @@ BODIES = (
 )  # fmt: skip
 TRANSFORMS = (
     *some.TRANSFORMS, *BODIES[len(some.BODIES):], Apart.apply, _hooked, _packed, _kept, _backward,
-    _module, lambda x: Several.apply(x, x.sin(), 0.5)[0], lambda x: Dirty.apply(x * 1.0),
+    lambda x: Several.apply(x, x.sin(), 0.5)[0], lambda x: Dirty.apply(x * 1.0),
     lambda x: Several.apply(x.detach(), x, 2)[1] + x, lambda x: torch.func.jvp(
         Apart.apply, (x,), (x.sin(),))[1],
     lambda x: torch.vmap(torch.vmap(lambda e: e.sin() * e))(flat(x)),
@@ -366,6 +366,7 @@ DRAWS = (
 )  # fmt: skip
 ASKING = (
     *some.ASKING,
+    lambda x, y: x.double().view(torch.int64).sign() * y, lambda x, y: _module(x),
     lambda x, y: F.gaussian_nll_loss(x.detach(), x, (x * x).detach() + 0.1),
     lambda x, y: x.masked_scatter(x > 0, x.reshape(-1).flip(0)),
     lambda x, y: (x * 1.5).masked_scatter_(

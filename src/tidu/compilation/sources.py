@@ -10,7 +10,7 @@ from types import FunctionType, MethodType
 from ..base.lazy import lazy_module
 from ..core.handle import TensorBase
 
-__all__ = ["sources_of"]
+__all__ = ["name_of", "sources_of"]
 
 _ROOT = __name__.partition(".")[0]
 nn = lazy_module(f"{_ROOT}.nn")
@@ -18,17 +18,21 @@ _LIMIT = 20_000  # things that are looked into
 
 
 def sources_of(function, args, kwargs):
-    """{id of a tensor: its name as an input of the graph}: `L['self']._buffers['scale']` with one
-    underscore for all between words."""
+    """{id of a tensor: where it is found}: `L['self']._buffers['scale']`."""
     names, waiting, seen = {}, _roots(function, args, kwargs)[::-1], set()
     while waiting and len(seen) < _LIMIT:
         thing, path = waiting.pop()
         if isinstance(thing, TensorBase):
-            names.setdefault(id(thing), re.sub(r"[^a-zA-Z0-9]+", "_", path))
+            names.setdefault(id(thing), path)
         elif id(thing) not in seen:
             seen.add(id(thing))
             waiting += _parts(thing, path)[::-1]
     return names
+
+
+def name_of(path):
+    """The name of an input: one underscore for all between words."""
+    return re.sub(r"[^a-zA-Z0-9]+", "_", path)
 
 
 def _roots(function, args, kwargs):

@@ -365,6 +365,10 @@ class Tensor(TensorMethods, LateMethods, ToNumbers, TensorBase):
             raise TypeError("iteration over a 0-d tensor")
         return iter(self.unbind(0))
 
+    def __reversed__(self):
+        """The tensor with its first axis turned round."""
+        return self.flip(0) if self._value.shape else self
+
     def __contains__(self, element):
         if isinstance(element, (TensorBase, int, float, complex, bool)):
             return bool((element == self).any())

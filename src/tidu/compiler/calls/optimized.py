@@ -41,7 +41,7 @@ from .telling import Telling, explained
 from .versions import VALUE_ERRORS, version_of
 from .ways import Way, captured_way, follow
 
-__all__ = ["STANCE", "Break", "Optimized", "Wanted", "counts", "forget_all", "running"]
+__all__ = ["STANCE", "Break", "Optimized", "Wanted", "counts", "forget_all", "reached", "running"]
 
 _COUNTS = {"captured": 0, "compiled": 0, "eager": 0}
 STANCE = ["default"]  # what `compiler.set_stance` said last
@@ -302,7 +302,7 @@ class Optimized:
         varying = dynamic or limits.varies(self.versions, key)
         if dynamic and not limits.known(self.versions, key):
             self._learn(args, kwargs, tensors)
-        return _reached(self.function, args, kwargs), varying
+        return reached(self.function, args, kwargs), varying
 
     def _keep(self, version, kept, captured):
         _COUNTS["captured"] += 1
@@ -322,7 +322,7 @@ class Optimized:
                 begun.undo()
                 break
             try:
-                ready = _reached(self.function, args, kwargs)
+                ready = reached(self.function, args, kwargs)
                 recorded = self._recording(key, args, kwargs, ready, ())
                 captured, answers, *_ = recorded
                 held = not answers and begun.holds(captured)
@@ -344,12 +344,12 @@ class Optimized:
         try:
             return *self._recorded(key, args, kwargs, reach, answers), reach
         except Hooked:
-            reach = _reached(self.function, args, kwargs, hooks=True)
+            reach = reached(self.function, args, kwargs, hooks=True)
             return *self._recorded(key, args, kwargs, reach, answers), reach
 
     def _learn(self, args, kwargs, tensors):
         """What other sizes change in the code, before any is made."""
-        learn(self.function, args, kwargs, tensors, _reached)
+        learn(self.function, args, kwargs, tensors, reached)
 
     def _version(self, captured, reach, tensors, varying):
         return version_of(captured, reach, tensors, varying)
@@ -466,7 +466,8 @@ class _Bound:
         return self.optimized(self.instance, *args, **kwargs)
 
 
-def _reached(function, args, kwargs, hooks=False):
+def reached(function, args, kwargs, hooks=False):
+    """The Reach of a call."""
     leaves = tree.leaves((args, kwargs))
     given = [a for a in leaves if isinstance(a, TensorBase)] if hooks else ()
     called = [hook for a in given for attached in hooks_at(a) for hook in attached.values()]

@@ -17,7 +17,7 @@ from ...base.errors import GraphFreed, ValueAsked
 from ...base.streams import default_generator
 from ...core.handle import LEAF, TensorBase, Unresolved, root_of, shape_of, wrap
 from ...core.levels import Around, StandIn
-from ...core.modes import LOCAL
+from ...core.modes import LOCAL, set_tracer
 from ...core.node import Node, name_of
 from ...primitives.base import address
 from ...program.ir import Variable
@@ -242,7 +242,7 @@ class _Run:
             self.tracer.graph.inputs.append(variable)
             self._rate_names.add(variable.name)
             group[key] = wrap(Traced(variable, self.tracer))
-        outer, LOCAL.tracer = LOCAL.tracer, self.tracer
+        outer = set_tracer(self.tracer)
         try:
             with Executed(self.lines) as self.executed:
                 result = self.function(*self.args, **self.kwargs)
@@ -257,7 +257,8 @@ class _Run:
             if self.tracer.undecided is None:
                 raise
         finally:
-            LOCAL.tracer, self.tracer.done = outer, True
+            set_tracer(outer)
+            self.tracer.done = True
         if self.tracer.undecided is not None:
             raise self._question()
         if self.tracer.refused is not None:  # and the function caught the error
