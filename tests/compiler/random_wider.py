@@ -419,7 +419,7 @@ HELD = (
     lambda held, x: held.norm(held.fitted(x, 3)), lambda held, x: held.drop(x),
     lambda held, x: held.instance(held.fitted(x, 6).reshape(2, 2, 3))[0],
     lambda held, x: held.cell(held.fitted(x, 2), held.fitted(x, 3)),
-    lambda held, x: held.turned(held.fitted(x, 3)), lambda held, x: held.table.weight.sum() * x,
+    lambda held, x: held.turned(held.fitted(x, 3)), lambda held, x: held.table.weight.square().sum() * x,
     lambda held, x: held.table((held.fitted(x, 3) > 0).long() + 1)[0],
     lambda held, x: held.seen + x,
     lambda held, x: held.seen.add_(x.detach().mean().to(held.seen.dtype)) * x,
