@@ -1,4 +1,5 @@
-"""The short ways of searching, counting and quantiles give what the general functions give."""
+"""The short ways of searching, counting, quantiles, extremes and simple writes give what the
+general functions give."""
 
 import numpy as np
 import pytest
@@ -14,6 +15,15 @@ VECTORS = {
     "rows": RNG.standard_normal((3, 6)).astype(np.float32), "truths": RNG.integers(0, 2, 9) > 0,
     "none": np.zeros(0, np.float32), "small": RNG.integers(0, 9, 30).astype(np.int32),
 }  # fmt: skip
+
+
+def written(x, write):
+    out = x.clone()
+    before = out._version
+    write(out)
+    return out, tidu.tensor(out._version - before)
+
+
 CALLS = {
     "searchsorted": lambda x: tidu.searchsorted(x.reshape(-1).sort()[0], x),
     "from the right": lambda x: tidu.searchsorted(x.reshape(-1).sort()[0], x, right=True),
@@ -35,6 +45,16 @@ CALLS = {
     "of the rows": lambda x: tidu.quantile(x, 0.5, -1),
     "several": lambda x: tidu.quantile(x, tidu.tensor([0.0, 0.4, 1.0], dtype=x.dtype)),
     "several, no NaN": lambda x: tidu.nanquantile(x, tidu.tensor([0.2, 1.0], dtype=x.dtype)),
+    "max": tidu.max, "min": tidu.min, "max of rows": lambda x: tidu.max(x, -1),
+    "min of rows": lambda x: x.min(dim=-1), "max of columns": lambda x: tidu.max(x, 0),
+    "kept max": lambda x: tidu.max(x, -1, True), "no such axis": lambda x: x.sum(5),
+    "sum of rows": lambda x: x.sum(-1), "sum of columns": lambda x: x.sum(0, keepdim=True),
+    "mean of rows": lambda x: x.mean(-1), "mean of columns": lambda x: x.mean(0),
+    "set at": lambda x: written(x, lambda y: y.__setitem__(-1, 2)),
+    "set beyond": lambda x: written(x, lambda y: y.__setitem__(60, 2)),
+    "copied": lambda x: written(x, lambda y: y.copy_(x.clone())),
+    "copied, other type": lambda x: written(x, lambda y: y.copy_(x.half())),
+    "copied, other shape": lambda x: written(x, lambda y: y.copy_(x[:1])),
     "beyond": lambda x: tidu.quantile(x, 1.5), "kept": lambda x: tidu.quantile(x, 0.5, 0, True),
 }  # fmt: skip
 

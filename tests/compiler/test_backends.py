@@ -1,5 +1,6 @@
 """Functions given to torch.compile as `backend`: their graphs, what they give back, what fails."""
 
+import functools
 import json
 import operator
 
@@ -221,6 +222,43 @@ def test_what_is_written_and_stored_is_kept():
         view[3] = 100
         assert x[1, 1].item() == 100 and last["seen"].tolist() == [[14.0, 14.0], [4.0, 4.0]]
     assert len(log) == 1
+
+
+def test_what_it_makes_itself_may_be_written():
+    def f(x):
+        table = torch.zeros(3)
+        table[1] = 5.0
+        table.add_(1)
+        return x + table
+
+    f = torch.compile(f, backend=plain, fullgraph=True)
+    for _ in range(2):
+        assert f(torch.ones(3)).tolist() == [2.0, 7.0, 2.0]
+
+
+def test_methods_that_are_called_by_other_means():
+    def f(x):
+        y = x * 1
+        torch.Tensor.add_(y, 5)
+        torch.Tensor.mul_.__call__(y, 2)
+        y = functools.reduce(operator.sub, [10, y, x])
+        return (
+            sum([y, x]),
+            list(map(operator.neg, [y])),
+            y.__rsub__(1),
+            operator.setitem(y, 0, 9),
+            y,
+        )
+
+    x = torch.arange(3.0)
+    torch.testing.assert_close(torch.compile(f, backend=plain)(x), f(x))
+
+
+def test_operands_stay_in_their_order():
+    k = torch.tensor([4, 9])
+    for f in (lambda k: k >> 1, lambda k: 100 // k, lambda k: k << 2, lambda k: 3 - k,
+              lambda k: 2 * (k + 1), lambda k: k % 3, lambda k: 7 & k, lambda k: k**2):  # fmt: skip
+        assert torch.compile(f, backend=plain)(k).tolist() == f(k).tolist()
 
 
 def test_random_numbers_are_drawn_anew():

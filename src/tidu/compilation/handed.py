@@ -166,11 +166,11 @@ class Handed:
         """For each result: ("output", number), ("given", where it is found) or ("constant", it)."""
         number = {key: i for i, key in enumerate(recorder.outputs)}
         plan = []
-        for (kind, what), value in zip(self.captured.results, recorder.values, strict=True):
-            if id(value) in number:
-                plan.append(("output", number[id(value)]))
-            elif id(value) in at:
-                plan.append(("given", at[id(value)]))
+        for (kind, what), key in zip(self.captured.results, recorder.values, strict=True):
+            if key in number:
+                plan.append(("output", number[key]))
+            elif key in at:
+                plan.append(("given", at[key]))
             elif kind == "constant":
                 plan.append((kind, what))
             else:

@@ -244,6 +244,8 @@ def copy_(self, src, non_blocking=False):
         if not isinstance(src, (bool, int, float, complex)):
             raise TypeError(f"copy_(): argument 'other' must be Tensor, not {type(src).__name__}")
         src = wrap(fitted(src, element_type(self), False))
+    if _copied(self, src):
+        return self
     check_writable(self)
     have = element_type(src)
     to = element_type(self)
@@ -263,6 +265,21 @@ def copy_(self, src, non_blocking=False):
                 ) from None
         raise
     return write(self, overwrite(old_state(self), source))
+
+
+def _copied(self, src):
+    """Whether this was a copy from memory to other memory, which nobody records; it is done."""
+    to, source = self._value, src._value
+    if to.__class__ is not ndarray or source.__class__ is not ndarray or STATE.listeners:
+        return False
+    if to.dtype is not source.dtype or to.shape != source.shape or not untracked(self, src):
+        return False
+    if 0 in to.strides or overlaps_itself(to):
+        return False
+    check_overlap(self, src)
+    to[...] = source
+    written(self)
+    return True
 
 
 @worded

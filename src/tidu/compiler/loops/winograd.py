@@ -61,12 +61,14 @@ def gains(shape, channels, out, kernel, stride, dilation, groups, weigh=False):
     lanes, across = lanes_of("f32"), ceil(out[1] / 2)
     tiles = shape[0] * ceil(out[0] / 2) * across
     cost = tiles * (shape[1] + channels) * (up(across, lanes) / across)
-    pair = (_WEIGHT + 16 * tiles) * shape[1] * channels // groups
     if weigh:
         fan_in, fan_out = shape[1] // groups, channels // groups
         shares = min(SHARES, max(1, SUMS // (16 * groups * fan_in * fan_out)))
         pair = (_SUM * (shares + 1) + 16 * tiles) * up(fan_in, 2 * lanes) * channels
-    return cost * (_BACK if weigh else _TRANSFORM) + pair < _GAIN * direct
+        return cost * _BACK + pair < _GAIN * direct
+    pair = (_WEIGHT + 16 * tiles) * shape[1] * channels // groups
+    between = 1 + 2 / out[1]  # what direct sums compute between two rows
+    return cost * _TRANSFORM + pair < _GAIN * between * direct
 
 
 class _Sizes:
