@@ -69,3 +69,13 @@ def test_a_tensor_and_an_array_compute_in_the_type_numpy_chooses(kind, dtype):
 def test_truths_of_numpy_are_float_numbers():
     assert (torch.tensor([1, 2]) * np.bool_(True)).dtype is torch.float32
     assert (torch.tensor([1.0]) - np.bool_(True)).tolist() == [0.0]
+
+
+def test_an_array_made_of_a_tensor_is_a_copy_and_one_seen_as_an_array_is_not():
+    t = torch.arange(6.0).reshape(2, 3).T
+    copies = [np.array(t), np.array(t, dtype=np.float64), np.array(t, copy=True)]
+    seen = [np.asarray(t), np.asarray(t, dtype=np.float32)]
+    t.zero_()
+    assert all(np.array_equal(c, [[0, 3], [1, 4], [2, 5]]) for c in copies)
+    assert all(not s.any() for s in seen)
+    assert np.array(t).strides == seen[0].strides

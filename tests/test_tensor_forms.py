@@ -241,3 +241,10 @@ def test_flipped_bits(name):
         if isinstance(value, torch.Tensor):
             repr(value)
         assert time.thread_time() - start < 2
+
+
+def test_reversed_is_the_tensor_turned_round():
+    x = torch.arange(6.0, requires_grad=True).reshape(3, 2)
+    found = reversed(x)
+    assert found.tolist() == [[4.0, 5.0], [2.0, 3.0], [0.0, 1.0]] and found.requires_grad
+    assert reversed(torch.tensor(2.0)).item() == 2.0

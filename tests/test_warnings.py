@@ -82,3 +82,21 @@ def test_a_second_scheduler_knows_that_the_optimizer_has_stepped():
 def test_truths_of_numpy_are_bytes():
     found = np.isnan(torch.tensor([1.0, float("nan")]))
     assert found.dtype is torch.uint8 and found.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("program", [
+    "torch.tensor([float('inf'), -float('inf')]).cumsum(0)",
+    "torch.tensor([float('inf'), -float('inf')]).half().cumsum(0)",
+    "x = torch.tensor([3e38, 3e38], requires_grad=True); x.cumsum(0).sum().backward()",
+])  # fmt: skip
+def test_numpy_says_nothing(program):
+    assert told_in_a_process(program) == []
+
+
+def test_each_line_of_the_program_is_told_once():
+    program = (
+        "[f(torch.ones(3, 1), torch.ones(3)) for f in (torch.nn.functional.mse_loss,"
+        " torch.nn.functional.huber_loss)]"
+    )
+    told = told_in_a_process(program)
+    assert len(told) == 2 and all(line.startswith("<string> Using a target size") for line in told)

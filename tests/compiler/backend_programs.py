@@ -228,7 +228,66 @@ def augmented(torch):
     return f, (torch.randn(3), torch.randn(3))
 
 
-PROGRAMS = [arithmetic, of_one_line, one_module, convolutions, layers, losses, nested, closures,
+def attention(torch):
+    nn, F = torch.nn, torch.nn.functional
+
+    class Block(nn.Module):
+        def __init__(self, width, heads):
+            super().__init__()
+            self.heads, self.norm = heads, nn.LayerNorm(width)
+            self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+            self.mlp = nn.Sequential(nn.Linear(width, width), nn.GELU())
+            self.register_buffer("mask", torch.tril(torch.ones(4, 4)))
+
+        def forward(self, x):
+            B, T, C = x.shape
+            q, k, v = self.qkv(self.norm(x)).split(C, dim=2)
+            q = q.view(B, T, self.heads, C // self.heads).transpose(1, 2)
+            k = k.view(B, T, self.heads, C // self.heads).transpose(1, 2)
+            v = v.view(B, T, self.heads, C // self.heads).transpose(1, 2)
+            scores = (q @ k.transpose(-2, -1)) * (1.0 / k.size(-1) ** 0.5)
+            scores = scores.masked_fill(self.mask[:T, :T] == 0, float("-inf"))
+            y = (F.softmax(scores, dim=-1) @ v).transpose(1, 2).contiguous().view(B, T, C)
+            x = x + self.out(y)
+            return x + self.mlp(x)
+
+    return Block(8, 2), (torch.randn(2, 4, 8),)
+
+
+def residual(torch):
+    nn = torch.nn
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one, self.two = nn.Conv2d(3, 3, 3, padding=1), nn.Conv2d(3, 3, 3, padding=1)
+            self.norm, self.relu = nn.BatchNorm2d(3), nn.ReLU(inplace=True)
+
+        def forward(self, x):
+            out = self.one(x)
+            out = self.norm(out)
+            out = self.relu(out)
+            out = self.two(out)
+            out += x
+            return self.relu(out)
+
+    return Block().eval(), (torch.randn(1, 3, 4, 4),)
+
+
+def attributes(torch):
+    class Scaled:
+        def __init__(self):
+            self.by, self.more = torch.ones(3) * 2, [torch.ones(3)]
+
+        def run(self, x):
+            return x * self.by + self.more[0]
+
+    scaled = Scaled()
+    return scaled.run, (torch.randn(3),)
+
+
+PROGRAMS = [attention, residual, attributes, arithmetic, of_one_line, one_module, convolutions,
+            layers, losses, nested, closures,
             a_break, writes, several_results, factories, modes, shapes, stored, given_back,
             recompiled, embeddings, helpers, augmented]  # fmt: skip
 

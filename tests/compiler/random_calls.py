@@ -75,15 +75,20 @@ class Calls:
     """``Calls(seed).results(compiled)``: what each of the calls gives, and all tensors after it."""
 
     kind, unit = "calls", 1.2e-7
+    bodies_of, effects_of = BODIES, EFFECTS
 
     def __init__(self, seed):
         self.seed = seed
         random = np.random.RandomState(seed)
-        self.bodies = [BODIES[random.randint(len(BODIES))] for _ in range(random.randint(1, 3))]
-        self.effect = EFFECTS[random.randint(len(EFFECTS))]
+        self.bodies = [self.one_of(random, self.bodies_of) for _ in range(random.randint(1, 3))]
+        self.effect = self.one_of(random, self.effects_of)
         self.changes = random.randint(5, size=14) * (random.random_sample(14) < 0.5)
         self.few = random.randint(2, 9)  # the pool is small, so that calls come again
         self.dynamic = (None, None, None, True)[random.randint(4)]
+
+    @staticmethod
+    def one_of(random, table):
+        return table[random.randint(len(table))]
 
     def pool(self, random, nudge):
         def of(*shape):
@@ -124,11 +129,15 @@ class Calls:
         found = []
         for kind in self.changes:
             change(kind)
+            self.between(random, box, everything)
             x, y = [pool[random.randint(len(pool))] for _ in range(2)]
             k, quiet = numbers[random.randint(len(numbers))], random.randint(5) == 0
             with torch.set_grad_enabled(not quiet):
                 found += self.one(run, (x, y, k), (*everything, box.state, box.weight))
         return found
+
+    def between(self, random, box, everything):
+        """What a user does with arguments and settings between two calls: nothing."""
 
     @staticmethod
     def one(run, given, everything):
@@ -148,3 +157,102 @@ class Calls:
             found += [np.zeros(1) if g is None or not g.numpy().any() else g.numpy() for g in grads]
         found += [np.asarray(k) for k in flat if not isinstance(k, torch.Tensor)]
         return [*found, *[t.detach().numpy().copy() for t in (*tensors, other, *everything)]]
+
+
+class Scaled(torch.autograd.Function):
+    """By a number of the box, in both directions."""
+
+    @staticmethod
+    def forward(ctx, x, box):
+        ctx.box = box
+        return x * box.scale
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * ctx.box.scale * 2, None
+
+
+def remembers(box, x, y):
+    box.items.append(float(x.shape[0]))
+    box.table[f"{len(box.items)}"] = 2
+    return x * len(box.table)
+
+
+def hooks(box, x, y):
+    z = box.weight * 2
+    z.register_hook(lambda g: g * box.scale)
+    return z.sin() + x.detach().double().mean()
+
+
+def accumulates(box, x, y):
+    (box.weight * x.detach().double().mean()).sum().backward()
+    return box.weight.grad.sum()
+
+
+def assigns(box, x, y):
+    box.table["k"] = box.table["k"] * 0.5 + 1
+    box.state[1:].copy_(box.state[:1].expand(2) + 1)
+    return box.table["k"].sum() + box.state
+
+
+MORE_BODIES = (
+    *BODIES, lambda box, x, y, k: Scaled.apply(x * 1.0, box), lambda box, x, y, k: x.sum() * y.ndim,
+    lambda box, x, y, k: box.made(x.double()) if x.shape[-1] == 3 else x + 1,
+    lambda box, x, y, k: x.masked_fill(y.bool(), 2) if x.shape == y.shape else x.t(),
+    lambda box, x, y, k: x * k if isinstance(k, float) else x + len(box.word),
+    lambda box, x, y, k: torch.where(x > 0, x, box.scale), lambda box, x, y, k: x.new_zeros(2) + k,
+    lambda box, x, y, k: x if x._base is None else x + 1, lambda box, x, y, k: x.sum().item() + k,
+    lambda box, x, y, k: x * (x.grad is None) + y, lambda box, x, y, k: x.data * 2 + y.detach(),
+    lambda box, x, y, k: (x, (y, {"a": x + k})[1]["a"]),
+    lambda box, x, y, k: x.view(-1)[-1:] * y.dim(),
+    lambda box, x, y, k: x * torch.get_default_dtype().itemsize, lambda box, x, y, k: [x, k][1] * y,
+    lambda box, x, y, k: x.clone() if x.is_leaf else x.float(),
+    lambda box, x, y, k: x.size(0) * k + y,
+)  # fmt: skip
+MORE_EFFECTS = (*EFFECTS[2:], remembers, hooks, accumulates, assigns)
+
+
+class Changes(Calls):
+    """Calls between which the user changes the arguments themselves and what the function calls."""
+
+    kind = "changes"
+    bodies_of, effects_of = MORE_BODIES, MORE_EFFECTS
+
+    def results(self, compiled, nudge=0.0):
+        try:
+            return super().results(compiled, nudge)
+        finally:
+            torch.set_default_dtype(torch.float32)
+
+    def between(self, random, box, everything):
+        kind, t = random.randint(24), everything[random.randint(len(everything))]
+        if not hasattr(box, "made"):
+            torch.manual_seed(0)
+            box.made = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Dropout(0.3)).double()
+        with torch.no_grad():
+            if kind == 0 and t.is_floating_point():
+                t.mul_(0.5)
+            elif kind == 1:
+                t[...] = 1
+            elif kind == 2 and t.is_leaf and t.is_floating_point() and t._base is None:
+                t.requires_grad_(not t.requires_grad)
+            elif kind == 3 and t.is_leaf and t.is_floating_point():
+                t.grad = torch.ones_like(t)
+            elif kind == 4 and t._base is None:
+                t.data = t.data * 2
+            elif kind == 5:
+                box.made.train(not box.made.training)
+            elif kind == 6:
+                box.made[0].weight.mul_(0.5)
+            elif kind == 7:
+                box.made[0] = torch.nn.Linear(3, 3, bias=False, dtype=torch.float64)
+            elif kind == 8:
+                torch.set_default_dtype(torch.float64)
+            elif kind == 9:
+                box.made[0].register_forward_hook(lambda module, given, out: out * 0.5)
+            elif kind == 10:
+                box.weight = torch.nn.Parameter(box.weight.detach() + 1)
+            elif kind == 11 and t.ndim == 2 and t._base is None and not t.requires_grad:
+                t.t_()
+            elif kind == 12:
+                box.table = {**box.table, "k": torch.full((2,), 2.0)}

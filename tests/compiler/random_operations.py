@@ -12,7 +12,7 @@ F = torch.nn.functional
 
 def flat(x):
     """Of two axes."""
-    return x.reshape(x.shape[0], -1) if x.ndim > 1 else x.reshape(-1, 1)
+    return x.flatten(1) if x.ndim > 1 else x.reshape(-1, 1)
 
 
 def places(i, n, count=None):

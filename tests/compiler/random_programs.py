@@ -11,14 +11,16 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 import random_operations as some
-from random_calls import Calls
+import random_wider as wider
+from random_calls import Calls, Changes
 from random_networks import Network
 from random_training import Training
 
 import tidu as torch
 
 KINDS = ("plain", "types", "coarse", "branches", "inside", "networks", "types", "inside", "plain",
-         "calls", "coarse", "branches", "inside", "networks", "types", "training")  # fmt: skip
+         "calls", "coarse", "branches", "inside", "networks", "types", "training", "wide", "wide",
+         "unusual", "wide", "changes", "unusual", "wide", "changes")  # fmt: skip
 COARSE = (torch.float16, torch.bfloat16, torch.float32)
 WHOLE = (torch.int64, torch.int32, torch.uint8, torch.int16, torch.int8)
 
@@ -27,6 +29,8 @@ class Program:
     """``Program(seed).results(compiled)``: what calls give, as arrays, and what they have written
     into their inputs. `kind`: "branches" asks for values, "inside" differentiates inside.
     """
+
+    tables = some
 
     def __init__(self, seed, kind):
         self.seed, self.kind = seed, kind
@@ -56,7 +60,7 @@ class Program:
         given = []
         for i, shape in enumerate([*shapes, shapes[0]]):
             array = random.standard_normal(shape)
-            array = array * (1 + nudge * off.standard_normal(shape))
+            array = self.values(array * (1 + nudge * off.standard_normal(shape)), i)
             dtype = self.coarse if i % 2 == 0 else torch.float64
             given.append(torch.tensor(array, dtype=dtype))
         leaves = given[:-1]
@@ -68,6 +72,10 @@ class Program:
         given.append(torch.tensor(random.random_sample(shape) > 0.5))
         given.append(torch.tensor(random.randn(*shape) + 1j * random.randn(*shape)))
         return given, leaves
+
+    def values(self, array, place):
+        """What the floating input of a place is made of, of an array of normal numbers."""
+        return array
 
     def results(self, compiled, nudge=0.0):
         found, together = [], []
@@ -108,6 +116,8 @@ class Program:
         return [*outs, *[t.clone() if i % 2 else t[...] for i, t in enumerate(outs)]]
 
     def step(self, x, values, random, pick):
+        tables = self.tables
+
         def one(table):
             return table[pick % len(table)]
 
@@ -117,50 +127,104 @@ class Program:
 
         kind = random.randint(24)
         if x.dtype is torch.bool:
-            return one(some.TRUTH_PAIRS)(x, other(lambda v: v.dtype is torch.bool)) if (
-                kind < 9) else one(some.TRUTHS)(x)  # fmt: skip
+            return one(tables.TRUTH_PAIRS)(x, other(lambda v: v.dtype is torch.bool)) if (
+                kind < 9) else one(tables.TRUTHS)(x)  # fmt: skip
         if x.is_complex():
-            return one(some.COMPLEX_PAIRS)(x, other(torch.is_complex)) if (
-                kind < 7) else one(some.COMPLEX)(x)  # fmt: skip
+            return one(tables.COMPLEX_PAIRS)(x, other(torch.is_complex)) if (
+                kind < 7) else one(tables.COMPLEX)(x)  # fmt: skip
         if not x.is_floating_point():
-            return one(some.WHOLE_PAIRS)(x, other(_whole)) if kind < 9 else one(some.WHOLE)(x)
+            return one(tables.WHOLE_PAIRS)(x, other(_whole)) if kind < 9 else one(tables.WHOLE)(x)
         if kind < 7 or not x.ndim:
-            return one(some.FLOATS)(x) if x.ndim else one(some.FLOATS)(x.reshape(1))
+            return one(tables.FLOATS)(x) if x.ndim else one(tables.FLOATS)(x.reshape(1))
         if kind < 11:
-            return one(some.PAIRS)(x, other(torch.is_floating_point))
+            return one(tables.PAIRS)(x, other(torch.is_floating_point))
         if kind < 14:
-            return one(some.VIEWS)(x)
+            return one(tables.VIEWS)(x)
         if kind < 16:
-            return one(some.SUMS)(x)
+            return one(tables.SUMS)(x)
         if kind < 19:
             return self.write(x, values, random, pick)
         if kind < 21 and x.dtype not in COARSE[:2]:
-            self.ordered |= one(some.TRANSFORMS) in some.BODIES
-            return one(some.TRANSFORMS)(x)
+            self.ordered |= one(tables.TRANSFORMS) in tables.BODIES
+            return one(tables.TRANSFORMS)(x)
         if kind == 21:
             whole = [v for v in values if _whole(v)]
-            return one(some.INDEXED)(x, whole[random.randint(len(whole))]) if whole else -x
+            return one(tables.INDEXED)(x, whole[random.randint(len(whole))]) if whole else -x
         if kind == 22 and self.kind == "branches":
-            return one(some.ASKING)(x, values[0])
-        return one(some.CASTS)(x, self.coarse) if self.mixed and pick % 3 else one(some.DRAWS)(x)
+            return one(tables.ASKING)(x, values[0])
+        return (
+            one(tables.CASTS)(x, self.coarse) if self.mixed and pick % 3 else one(tables.DRAWS)(x)
+        )
 
     def write(self, x, values, random, pick):
         """A tensor changed in place, whole or through a view of it; or an input without a
         gradient is."""
-        z = x * 1.5
-        part = some.PARTS[pick % len(some.PARTS)](z)
+        tables, z = self.tables, x * 1.5
+        part = tables.PARTS[pick % len(tables.PARTS)](z)
         if part.numel():
             y = values[random.randint(len(values))]
             y = y if y.is_floating_point() else x
             if pick % 5 == 0:
                 y = y.detach()
-            some.WRITES[random.randint(len(some.WRITES) - 1)](part, y.to(x.dtype))
+            tables.WRITES[random.randint(len(tables.WRITES) - 1)](part, y.to(x.dtype))
         if pick % 31 == 0:
-            target = next((v for v in values if v.is_floating_point() and not v.requires_grad
-                           and v._base is None), None)  # fmt: skip
+            target = next(
+                (v for v in values if v.is_floating_point() and not v.requires_grad), None
+            )
             if target is not None:
                 target.mul_(0.5).add_(x.detach().mean().to(target.dtype))
         return z.tanh() if pick % 2 else z
+
+
+class Wide(Program):
+    """Of all operations, and with modules that have a state."""
+
+    tables = wider
+
+    def __init__(self, seed, kind=None):
+        random = np.random.RandomState(seed + 7)
+        kinds = "plain", "inside", "branches", "types", "coarse"
+        super().__init__(seed, kind or kinds[random.randint(5)])
+        self.trains, self.narrow = random.randint(4) > 0, random.randint(4) == 0
+        if self.narrow:
+            self.unit = max(self.unit, 1.2e-7)
+
+    def results(self, compiled, nudge=0.0):
+        torch.manual_seed(self.seed % 997)
+        held = wider.Held().train(self.trains)
+        self.held = held.float() if self.narrow else held.double()
+        return super().results(compiled, nudge)
+
+    def inputs(self, nudge, more=0):
+        given, leaves = super().inputs(nudge, more)
+        more = list(self.held.parameters())
+        return [*given, *more, *self.held.buffers()], [*leaves, *more]
+
+    def step(self, x, values, random, pick):
+        if pick % 11 == 0 and x.is_floating_point() and x.numel():
+            return self.tables.HELD[pick // 11 % len(self.tables.HELD)](self.held, x)
+        return super().step(x, values, random, pick)
+
+
+class Unusual(Wide):
+    """With elements that are no finite numbers, zeros of both signs, and tensors without any."""
+
+    def __init__(self, seed):
+        super().__init__(seed)
+        random = np.random.RandomState(seed + 8)
+        self.given = random.choice(_UNUSUAL, 3)
+        self.length = min(self.length, 12)
+        if random.randint(4) == 0:
+            self.rows = 0
+
+    def values(self, array, place):
+        random = np.random.RandomState(self.seed + 9 + place)
+        if random.randint(2) or not array.ndim:
+            return array
+        return np.where(random.random_sample(array.shape) < 0.2, random.choice(self.given), array)
+
+
+_UNUSUAL = (np.nan, np.inf, -np.inf, 0.0, -0.0, 1e300, -1e-300, 1.0, -1.0, 0.5)
 
 
 def _whole(v):
@@ -203,5 +267,6 @@ def shared(tensors, strides):
 
 def case(seed, kind=None):
     kind = kind or KINDS[seed % len(KINDS)]
-    other = {"training": Training, "calls": Calls, "networks": Network}.get(kind)
+    other = {"training": Training, "calls": Calls, "networks": Network, "wide": Wide,
+             "unusual": Unusual, "changes": Changes}.get(kind)  # fmt: skip
     return Program(seed, kind) if other is None else other(seed)

@@ -1,5 +1,6 @@
 """Functions given to torch.compile as `backend`: their graphs, what they give back, what fails."""
 
+import functools
 import json
 import operator
 
@@ -117,6 +118,66 @@ def test_it_is_called_once_for_each_kind_of_call():
     assert len(log) == 5
 
 
+def sized(x):
+    return x.view(x.shape[0] * 2) * x.shape[0] + x[: x.shape[0] // 2].sum()
+
+
+@pytest.mark.parametrize("dynamic, asked", [(None, 2), (True, 1), (False, 5)])
+def test_one_graph_serves_several_sizes(dynamic, asked):
+    graphs = []
+
+    def backend(gm, example_inputs):
+        graphs.append((gm, example_inputs))
+        return gm
+
+    f = torch.compile(sized, backend=backend, dynamic=dynamic)
+    for n in (4, 6, 8, 5, 10, 4, 8):
+        x = torch.randn(n, 2, requires_grad=True)
+        y = x.detach().clone().requires_grad_()
+        out, expected = f(x), sized(y)
+        out.sum().backward()
+        expected.sum().backward()
+        torch.testing.assert_close((out, x.grad), (expected, y.grad))
+    assert len(graphs) == asked
+    if dynamic is not False:
+        gm, inputs = graphs[-1]
+        assert [p.name for p in gm.graph.find_nodes(op="placeholder")] == ["s77", "l_x_"]
+        assert isinstance(inputs[0], int) and "mul = s77 * 2" in gm.code
+
+
+def test_sizes_that_tell_too_little_get_graphs_of_their_own():
+    log, table = [], {3: 10, 4: 20, 5: 25, 6: 70}
+
+    def f(x):
+        return x * table[len(x)]
+
+    g = torch.compile(f, backend=counting(log))
+    for n in (3, 4, 5, 6, 3):
+        assert g(torch.ones(n)).tolist() == [table[n]] * n
+    assert len(log) == 4
+
+
+def test_branches_by_size_are_not_mixed():
+    def f(x):
+        return x * 2 if x.shape[0] < 6 else x + 7
+
+    log = []
+    g = torch.compile(f, backend=counting(log))
+    for n in (3, 4, 5, 7, 8, 9, 5):
+        assert g(torch.ones(n)).tolist() == f(torch.ones(n)).tolist()
+    assert len(log) <= 4
+
+
+def test_marked_sizes_vary_from_the_first_call():
+    log = []
+    f = torch.compile(lambda x, w: torch.relu(x @ w), backend=counting(log))
+    for n in (3, 5, 6):
+        x = torch.ones(n, 2)
+        torch._dynamo.mark_dynamic(x, 0)
+        assert f(x, torch.ones(2, 2)).shape == (n, 2)
+    assert len(log) == 1
+
+
 def test_what_is_read_is_watched():
     log, scale = [], {"by": 2.0}
     f = torch.compile(lambda x: x * scale["by"], backend=counting(log))
@@ -161,6 +222,43 @@ def test_what_is_written_and_stored_is_kept():
         view[3] = 100
         assert x[1, 1].item() == 100 and last["seen"].tolist() == [[14.0, 14.0], [4.0, 4.0]]
     assert len(log) == 1
+
+
+def test_what_it_makes_itself_may_be_written():
+    def f(x):
+        table = torch.zeros(3)
+        table[1] = 5.0
+        table.add_(1)
+        return x + table
+
+    f = torch.compile(f, backend=plain, fullgraph=True)
+    for _ in range(2):
+        assert f(torch.ones(3)).tolist() == [2.0, 7.0, 2.0]
+
+
+def test_methods_that_are_called_by_other_means():
+    def f(x):
+        y = x * 1
+        torch.Tensor.add_(y, 5)
+        torch.Tensor.mul_.__call__(y, 2)
+        y = functools.reduce(operator.sub, [10, y, x])
+        return (
+            sum([y, x]),
+            list(map(operator.neg, [y])),
+            y.__rsub__(1),
+            operator.setitem(y, 0, 9),
+            y,
+        )
+
+    x = torch.arange(3.0)
+    torch.testing.assert_close(torch.compile(f, backend=plain)(x), f(x))
+
+
+def test_operands_stay_in_their_order():
+    k = torch.tensor([4, 9])
+    for f in (lambda k: k >> 1, lambda k: 100 // k, lambda k: k << 2, lambda k: 3 - k,
+              lambda k: 2 * (k + 1), lambda k: k % 3, lambda k: 7 & k, lambda k: k**2):  # fmt: skip
+        assert torch.compile(f, backend=plain)(k).tolist() == f(k).tolist()
 
 
 def test_random_numbers_are_drawn_anew():

@@ -455,6 +455,30 @@ def test_how_an_argument_was_computed_is_told_truly():
     assert whole(x.exp()).sum().item() == pytest.approx(6 * 2.718281828)
 
 
+def test_whether_an_argument_is_a_view_is_told_truly():
+    rows = torch.ones(2, 3)
+    compiled = torch.compile(lambda x: (x * (2 if x._base is None else 3), x._base is rows))
+    with pytest.warns(UserWarning, match="of which tensor another is a view"):
+        compiled(rows)
+    for x, by, known in ((rows, 2, False), (rows[0], 3, True), (torch.ones(3), 2, False)):
+        out, found = compiled(x)
+        assert out.sum().item() == by * x.numel()
+        assert found is known
+
+
+def test_memory_that_is_read_as_another_type():
+    def f(x):
+        return x.view(torch.int64) + 1
+
+    x = torch.tensor([0.5, -1.0], dtype=torch.float64)
+    compiled = torch.compile(f)
+    with pytest.warns(UserWarning, match="reads a tensor's memory as another type"):
+        assert torch.equal(compiled(x), f(x))
+    for transformed in (torch.vmap(f), torch.func.jacrev(f)):
+        with pytest.raises(NotImplementedError, match=r"call view\(dtype\) before the transform"):
+            transformed(x)
+
+
 def test_results_that_are_views_show_the_step_that_made_them():
     x = torch.ones(2, 3, requires_grad=True)
     for f in (lambda x: x[0], lambda x: x.t(), lambda x: x.split(1)[1], lambda x: x.unbind(0)[1]):

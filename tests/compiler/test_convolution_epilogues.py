@@ -169,15 +169,54 @@ def test_an_operand_that_lies_unevenly_is_read_by_a_loop(made):
 
 
 def test_an_operand_made_after_the_convolution_waits(made):
-    """The mean of the results is known only when all are there."""
+    """A product of the results is known only when all are there."""
     (x, w, bias), options = given("direct", torch.float32)
 
-    def function(x, w, bias):
+    def function(x, w, bias, v):
         y = convolve(x, w, bias, options) * 2
-        return F.relu(y - y.mean((0, 2, 3), keepdim=True))
+        return F.relu(y - (y.flatten(1) @ v)[:, :, None, None])
 
-    same(function, x, w, bias, tolerance=3e-5)
+    size = convolve(x, w, bias, options)[0].numel()
+    same(function, x, w, bias, torch.randn(size, 1) / size, tolerance=3e-5)
     assert epilogues(made) == [{"mul"}]
+
+
+def test_what_is_added_up_is_left_to_the_loop_that_adds(made):
+    """Whether it is wanted besides or not."""
+    (x, w, bias), options = given("direct", torch.float32)
+
+    def wanted(x, w, bias):
+        y = convolve(x, w, bias, options) * 2
+        return y, y.mean((0, 2, 3))
+
+    def mean(x, w, bias):
+        return F.relu(convolve(x, w, bias, options) * 2).mean((2, 3))
+
+    for function in (wanted, mean):
+        same(function, x, w, bias, tolerance=3e-5)
+    assert epilogues(made) == []
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+@pytest.mark.parametrize("case", ["winograd", "direct", "product", "one dimension"])
+def test_sizes_that_vary(case, kind, made):
+    """The same steps for all of them, large or small; there and back."""
+    (x, w, bias), options = given(case, kind)
+
+    def gradients(x):
+        x = x.clone().requires_grad_()
+        y = F.relu(convolve(x, w, bias, options) * 0.5 + 0.1)
+        y.mul(y.detach()).sum().backward()
+        return y.detach(), x.grad
+
+    compiled = torch.compile(gradients, dynamic=True, fullgraph=True)
+    for count in (len(x), len(x) + 3, 1):
+        given_ = torch.cat([x] * 4)[:count]
+        for a, b in zip(compiled(given_), gradients(given_), strict=True):
+            np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=3e-5, atol=3e-5)
+    assert all(p.varying for p in made)
+    found = epilogues(made)
+    assert found and all(one == found[0] for one in found) and "relu" in found[0]
 
 
 @pytest.mark.parametrize("case", ["winograd", "direct", "product", "one dimension"])

@@ -95,7 +95,7 @@ def test_what_the_library_derives_is_not_listened_to(lines):
         outer(1)
     assert inner.__code__ not in unnoted.codes and inner.__code__ in heard.codes
     assert outer.__code__ in heard.codes and sys.getprofile() is None
-    assert heard.names() >= set() and (lines or not heard.calls)
+    assert heard.names()[0] >= set() and (lines or not heard.calls)
     profile = cProfile.Profile()  # somebody else's hears all
     profile.runcall(unheard(rule))
     assert any("inner" in str(key) for key in pstats.Stats(profile).stats)
@@ -103,7 +103,7 @@ def test_what_the_library_derives_is_not_listened_to(lines):
     with Executed(lines) as deaf:
         outer(1)
     profile.disable()
-    assert deaf.names() is None and sys.getprofile() is None
+    assert deaf.names() == (None, None) and sys.getprofile() is None
 
 
 def test_places_are_noted_in_a_run_of_their_own():
@@ -138,7 +138,7 @@ def test_products_of_a_first_step_use_code_that_is_there(at_hand, monkeypatch):
     asked, kernel = [], library._kernel
     monkeypatch.setattr(library, "_kernel", lambda *key: asked.append(key) or kernel(*key))
     model = torch.nn.Linear(256, 192)
-    updates = torch.optim.Adam(model.parameters())
+    updates = torch.optim.SGD(model.parameters(), 1e-5, momentum=0.5)  # its first step is eager
     x = torch.ones(128, 256)
 
     @torch.compile
@@ -197,12 +197,23 @@ class _Plain(torch.optim.Optimizer):
                 p.sub_(p.grad * group["lr"])
 
 
+def _with_momentum(parameters):
+    return torch.optim.SGD(parameters, 0.1, momentum=0.5)
+
+
+# Whose first step is another than those after it, or may be.
+ANOTHER_STEP = _Plain, torch.optim.Rprop, _with_momentum
+
+
 @pytest.mark.parametrize("make", [
     torch.optim.Adam, _Own, _Plain, _hooked, torch.optim.Rprop, torch.optim.Adagrad, _loaded,
-    lambda p: torch.optim.SGD(p, 0.1), lambda p: torch.optim.SGD(p, 0.1, momentum=0.5),
+    lambda p: torch.optim.SGD(p, 0.1), _with_momentum, torch.optim.NAdam, torch.optim.RAdam,
+    torch.optim.RMSprop, torch.optim.Adamax, torch.optim.Adadelta,
+    lambda p: torch.optim.AdamW(p, amsgrad=True),
 ])  # fmt: skip
 def test_how_often_the_function_runs_in_its_first_calls(make):
-    """The first step of an optimizer is not recorded, which would be in vain."""
+    """The first step of an optimizer is recorded where it is like those after it; what would be in
+    vain is not."""
     models, found, told = [], [], []
     for compiled in (False, True):
         torch.manual_seed(3)
@@ -223,7 +234,7 @@ def test_how_often_the_function_runs_in_its_first_calls(make):
             told.append(count.runs)
         models.append([p.detach().numpy() for p in model.parameters()])
         found.append(losses)
-    assert told[4:] == ([1, 1, 1, 1] if make is _loaded else [1, 2, 2, 2])
+    assert told[4:] == ([1, 2, 2, 2] if make in ANOTHER_STEP else [1, 1, 1, 1])
     np.testing.assert_allclose(found[0], found[1], rtol=1e-6)
     for mine, eager in zip(*models, strict=True):
         np.testing.assert_allclose(mine, eager, rtol=1e-5, atol=1e-7)
@@ -368,7 +379,7 @@ def test_more_code_than_the_table_has_room_for_is_not_told(monkeypatch):
     with Executed(lines=False) as it:
         for function in made:
             function()
-    assert it.names() is None
+    assert it.names() == (None, None)
 
 
 def few():

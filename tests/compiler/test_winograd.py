@@ -198,3 +198,15 @@ def test_a_layer_with_its_gradients_eager_and_compiled(monkeypatch):
     for one, other, direct in zip(eager, compiled, values(False), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5 * np.abs(direct).max())
         np.testing.assert_allclose(one, direct, rtol=1e-4, atol=1e-5 * np.abs(direct).max())
+
+
+def test_small_images_of_many_channels_are_served():
+    """Direct sums compute two more elements of each row, of which short rows are mostly made."""
+
+    def gains(count, channels, size):
+        return winograd.gains(
+            (count, channels, size, size), channels, (size, size), (3, 3), (1, 1), (1, 1), 1
+        )
+
+    assert gains(16, 256, 7) and gains(8, 512, 7) and gains(64, 64, 7)
+    assert not gains(4, 512, 7)  # its weights are most of the work

@@ -121,8 +121,12 @@ def examine(seed):
 
 
 # Not "training": optimizers divide by gradients that are nothing but rounding, such as those of a
-# bias before a normalisation, and steps of all optimizers are compared elsewhere.
-@pytest.mark.parametrize("kind", sorted({*OURS.KINDS} - {"training", "networks"}))
+# bias before a normalisation, and steps of all optimizers are compared elsewhere. The last
+# three are made for what compiled code may lose: their operations are compared one by one.
+APART = "training", "networks", "wide", "unusual", "changes"
+
+
+@pytest.mark.parametrize("kind", sorted({*OURS.KINDS} - {*APART}))
 def test_programs_give_what_pytorch_gives(kind, monkeypatch):
     monkeypatch.setattr(torch, "cond", cond)
     for seed in range(START, START + COUNT):

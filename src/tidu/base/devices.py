@@ -1,9 +1,11 @@
 """torch.device: tidu computes on the CPU; other devices can be named but hold nothing."""
 
 from .errors import hinted, type_name
-from .lazy import TORCH
+from .lazy import TORCH, lazy_module
 
-__all__ = ["CPU", "device", "require_cpu"]
+__all__ = ["CPU", "ENTERED", "WithoutNumbers", "device", "require_cpu"]
+
+_making = lazy_module(f"{__name__.partition('.')[0]}.meta.making")
 
 _TYPES = (
     "cpu",
@@ -84,11 +86,23 @@ class device:
         return _device, (str(self),)  # by a name that is found without torch, too
 
     def __enter__(self):
-        require_cpu(self)
+        if self.type == "meta":
+            ENTERED.append(_making.OnMeta().__enter__())
+        else:
+            require_cpu(self)
         return self
 
     def __exit__(self, *exc):
+        if self.type == "meta":
+            ENTERED.pop().__exit__(*exc)
         return False
+
+
+ENTERED: list = []  # the modes of the blocks `with torch.device("meta"):` that are running
+
+
+class WithoutNumbers(RuntimeError):
+    """The device "meta" was asked for, of a function that makes numbers."""
 
 
 CPU = device("cpu")
@@ -104,8 +118,9 @@ def require_cpu(where):
     if where.type == "cuda":
         message = "Torch not compiled with CUDA enabled"
         raise AssertionError(hinted(message, _CPU_HINT))
+    kind = WithoutNumbers if where.type == "meta" else RuntimeError
     message = f"Could not run on the '{where.type}' backend: it is not available."
-    raise RuntimeError(hinted(message, _CPU_HINT))
+    raise kind(hinted(message, _CPU_HINT))
 
 
 _CPU_HINT = (

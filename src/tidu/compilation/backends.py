@@ -10,10 +10,18 @@ from functools import partial
 
 from ..base.frames import user_depth
 from ..base.lazy import lazy_module
-from .errors import BackendCompilerFailed, InvalidBackend
-from .settings import config
+from ..base.switches import switch
+from ..compiler.calls.errors import BackendCompilerFailed, InvalidBackend
 
-__all__ = ["OWN", "PLAIN", "Handing", "list_backends", "lookup_backend", "register_backend"]
+__all__ = [
+    "OWN",
+    "PLAIN",
+    "PLAIN_COMPILERS",
+    "Handing",
+    "list_backends",
+    "lookup_backend",
+    "register_backend",
+]
 
 optimized = lazy_module(f"{__name__.partition('.')[0]}.compiler.calls.optimized")
 
@@ -35,6 +43,7 @@ def aot_eager(gm, fake_tensor_inputs, *, mode=None, options=None):
 
 OWN = ("inductor", "cudagraphs", "openxla", "tvm")  # which the code generator compiles
 PLAIN = ("eager", "aot_eager")  # which run the function itself
+PLAIN_COMPILERS = (eager, aot_eager)
 _TAGS = {"eager": ("debug",), "aot_eager": ("debug",)}
 _NAMED = {**dict.fromkeys(OWN, inductor), "eager": eager, "aot_eager": aot_eager}
 
@@ -114,7 +123,7 @@ class Handing:
                 raise AssertionError("compiler_fn did not return callable")
         except Exception as error:
             failed = BackendCompilerFailed(self.backend, error)
-            if not config.suppress_errors:
+            if not switch("_dynamo", "suppress_errors"):
                 raise failed.with_traceback(error.__traceback__) from None
             warnings.warn(f"{failed}\nIt runs eagerly.", stacklevel=user_depth())
             return None

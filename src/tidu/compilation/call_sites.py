@@ -24,7 +24,7 @@ _OTHERS = {
 _NAMES = ("LOAD_FAST", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_CLASSDEREF",
           "LOAD_FAST_CHECK", "LOAD_FAST_BORROW")  # fmt: skip
 _ATTRIBUTES = ("LOAD_METHOD", "LOAD_ATTR")
-_IDLE = ("CACHE", "EXTENDED_ARG", "NOP", "PRECALL", "RESUME", "COPY_FREE_VARS")
+_IDLE = ("CACHE", "EXTENDED_ARG", "NOP", "RESUME", "COPY_FREE_VARS")
 _UNKNOWN = object()
 
 
@@ -48,8 +48,10 @@ class CallSite:
 
     def __init__(self, frame):
         self.frame = frame
-        self.steps, offsets = _steps(frame.f_code)
-        self.place = bisect_right(offsets, frame.f_lasti) - 1  # which may stand behind its start
+        self.steps, self.offsets = _steps(frame.f_code)
+        self.place = (
+            bisect_right(self.offsets, frame.f_lasti) - 1
+        )  # which may stand behind its start
         self.step = self.steps[self.place] if self.place >= 0 else None
 
     def operation(self):
@@ -137,7 +139,10 @@ class CallSite:
 
     def _next(self, offset=1):
         place = self.place + offset
-        return self.steps[place] if 0 < place < len(self.steps) else None
+        step = self.steps[place] if 0 < place < len(self.steps) else None
+        if step is not None and step.opname == "JUMP_FORWARD":
+            return self.steps[bisect_right(self.offsets, step.argval) - 1]
+        return step
 
     def target(self, until):
         """The variable to which the result goes, in this frame or, handed on by `return`, in one

@@ -7,6 +7,7 @@ from ..compiler.interface import get_default_backend
 from ..compiler.machine import native
 from ..nn.modules.optimized import OptimizedModule
 from .backends import OWN, PLAIN, Handing, lookup_backend
+from .options import check_mode, check_options
 
 logging = lazy_module("logging")
 _ROOT = __name__.partition(".")[0]
@@ -16,7 +17,6 @@ handed = lazy_module(f"{__package__}.handed")
 __all__ = ["OptimizedModule", "compile"]
 
 _SAID: list = []
-_MODES = ("default", "lite", "reduce-overhead", "max-autotune-no-cudagraphs", "max-autotune")
 
 
 def compile(model=None, *, fullgraph=False, dynamic=None, backend=None, mode=None,
@@ -45,10 +45,11 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend=None, mode=Non
         raise RuntimeError(
             "Either mode or options can be specified, but both can't be specified at the same time."
         )
-    if mode is not None and mode not in _MODES:
-        raise RuntimeError(f"Unrecognized mode={mode}, should be one of: {', '.join(_MODES)}")
     backend = get_default_backend() if backend is None else backend
     lookup_backend(backend)
+    if backend == "inductor":
+        check_mode(mode)
+        check_options(options or {})
     if model is None:
         return partial(
             compile, fullgraph=fullgraph, dynamic=dynamic, backend=backend, mode=mode,
@@ -59,7 +60,7 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend=None, mode=Non
     if disable or getattr(model, "_tidu_disabled", False):
         return model
     is_module = hasattr(model, "_parameters") and hasattr(model, "forward")
-    if backend in PLAIN or not _available():
+    if (backend in PLAIN and not fullgraph) or not _available():
         return OptimizedModule(model) if is_module else model
     given = fullgraph, dynamic, backend, mode, options
     return OptimizedModule(model, given) if is_module else compiled(model, *given)

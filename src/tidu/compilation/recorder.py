@@ -7,6 +7,7 @@ trial's own graph) is refused, so that no graph lacks a part. Read `around`.
 """
 
 import operator
+import weakref
 from contextlib import contextmanager
 from threading import get_ident
 
@@ -28,16 +29,28 @@ from ..fx.spelling import function_name
 from ..library.operators import Overload
 from ..nn import Parameter, functional
 from .call_sites import caller_of
+from .sizes import Recording
+from .sources import name_of
 
 __all__ = ["Recorder", "recording"]
 
 _READ = ("T", "mT", "H", "mH", "real", "imag", "data", "grad")  # properties that are tensors
+_ASKED = ("shape", "dtype", "ndim", "device", "requires_grad")  # that are none
 _SET = ("data", "grad", "requires_grad")
 # What does something to a tensor, or to others, besides computing.
 _REFUSED = frozenset(
     "backward register_hook retain_grad requires_grad_ set_ register_post_accumulate_grad_hook "
     "apply_ map_ map2_ detach_ rename_ share_memory_ resize_as_ set_data".split()
 )
+_REFLECTED = frozenset(
+    f"__r{name}__"
+    for name in "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split()
+)
+_OPERATORS = frozenset(
+    "add sub mul truediv floordiv mod pow matmul and_ or_ xor lshift rshift neg pos invert abs eq "
+    "ne lt le gt ge getitem setitem".split()
+)
+_COMMUTING = (operator.add, operator.mul, operator.and_, operator.or_, operator.xor)
 _WRITING = frozenset(
     getattr(operator, f"i{name}")
     for name in "add and floordiv lshift matmul mod mul or pow rshift sub truediv xor".split()
@@ -53,19 +66,20 @@ _UNSEEN = "it computes in a way that no graph of torch's functions shows"
 
 
 class Recorder(Interceptor, TracerBase):
-    """The graph of one run. `given`: {id of a tensor that is given or reached: its name}."""
+    """The graph of one run. `paths`: {id of a tensor: where the function finds it}."""
 
     order = 10  # outermost: calls are noted as the program makes them
 
-    def __init__(self, names):
-        self.names, self.thread = names, get_ident()
-        self.graph, self.nodes, self.kept = Graph(), {}, []
+    def __init__(self, paths):
+        self.paths, self.thread = paths, get_ident()
+        self.graph, self.nodes = Graph(), {}
         self.inputs = []  # the tensors that are placeholders, in order
-        self.values, self.outputs = (), []  # the results; the ids of those that have nodes
+        self.values, self.outputs = (), []  # the ids of the results; of those that have nodes
         self.grad = self.at_first = grad_enabled()
         self.autocast, self.until = _autocast(), None
         self.getters = {vars_of(name).fget: name for name in _READ}
         self.others = {
+            **{vars_of(name).fget: name for name in _ASKED},
             **self.getters, **{vars_of(name).fset: name for name in _SET if vars_of(name).fset},
             Function.apply.__func__: "apply", Overload.__call__: "operator",
             backward: "backward", grad: "grad",
@@ -87,7 +101,7 @@ class Recorder(Interceptor, TracerBase):
     def finish(self, values):
         """Note the results: their nodes, in order, are what the graph gives."""
         self._check()
-        self.values, found = values, {}
+        self.values, found = [id(value) for value in values], {}
         for value in values:
             if isinstance(value, TensorBase) and not self._is_given(value):
                 found.setdefault(id(value), self.node_of(value))
@@ -96,10 +110,15 @@ class Recorder(Interceptor, TracerBase):
         self.graph.output(tuple(found.values()))
         self._tidy()
 
+    def recording(self):
+        """The graph, and the places and shapes of its inputs, as they were given."""
+        return Recording(self.graph, [self.path_of(h) for h in self.inputs],
+                         [tuple(h._value.shape) for h in self.inputs])  # fmt: skip
+
     def _is_given(self, value):
         """Whether a result is a tensor that was given, perhaps written, and not what a function
         gave for it (`dropout` that drops nothing)."""
-        node = self.nodes.get(id(value))
+        node = self._known(value)
         unchanged = node is None or node.op == "placeholder" or node.target in _WRITING
         return id(value) in self.given and unchanged
 
@@ -119,7 +138,7 @@ class Recorder(Interceptor, TracerBase):
         for node in reversed(self.graph.nodes):
             if not node.users and ("part" in node.meta or node.op == "placeholder"):
                 self.graph.erase_node(node)
-        self.inputs = [h for h in self.inputs if not self.nodes[id(h)]._erased]
+        self.inputs = [h for h in self.inputs if not self._known(h)._erased]
         for node in self.graph.nodes:
             node.meta.pop("part", None)
 
@@ -137,10 +156,12 @@ class Recorder(Interceptor, TracerBase):
             self.count = len(self.tracer.graph.equations)
         if seen.shown in ("__setitem__", "setitem") or any(map(_is_tensor, tree.leaves(out))):
             self._note(seen, args, kwargs, out)
+        else:
+            self._lift((args, kwargs))  # the order of inputs is that in which they are looked at
         return out
 
     def _note(self, seen, args, kwargs, out):
-        if seen.function in self.getters and id(out) in (*self.given, *self.nodes):
+        if seen.function in self.getters and (id(out) in self.given or self._known(out)):
             return  # a gradient, which is a tensor of its own
         self._switch_grad(grad_enabled())
         site = caller_of(seen.function.__code__)
@@ -165,7 +186,7 @@ class Recorder(Interceptor, TracerBase):
         if done is not None:
             other = args[1] if len(args) > 1 else None
             swapped = len(args) == 2 and not _is_tensor(other) and (
-                seen.name.startswith("__r") or site.is_reflected(args[0])
+                seen.name in _REFLECTED or (done in _COMMUTING and site.is_reflected(args[0]))
             )  # fmt: skip
             return "call_function", done, (other, args[0]) if swapped else args
         method = site.method()
@@ -173,19 +194,20 @@ class Recorder(Interceptor, TracerBase):
             return "call_method", method, args
         if seen.namespace != "Tensor":
             return "call_function", seen.function, args
-        name = seen.name.strip("_")
-        made = getattr(operator, name.removeprefix("r"), None) or getattr(operator, name, None)
-        if made is not None:  # by `sum` and the like
-            return "call_function", made, args
+        if seen.name in _REFLECTED:
+            return "call_function", getattr(operator, seen.name.strip("_")[1:]), args[::-1]
+        name = seen.name.strip("_") if seen.name.startswith("__") else seen.name
+        if name in _OPERATORS and len(args) < 3:  # by `sum` and the like
+            return "call_function", getattr(operator, name), args
         return "call_method", seen.name, args
 
     def _lift(self, given):
         """Inputs for tensors that no node stands for yet: first those that are read from modules,
         as the program reads them before it makes the call."""
         fresh = [h for h in tree.leaves(given)
-                 if _is_tensor(h) and id(h) in self.given and id(h) not in self.nodes]  # fmt: skip
+                 if _is_tensor(h) and id(h) in self.given and not self._known(h)]  # fmt: skip
         for handle in sorted(fresh, key=lambda h: not _of_module(self._name_of(h))):
-            if id(handle) not in self.nodes:
+            if not self._known(handle):
                 name = self._name_of(handle)
                 kind = Parameter if isinstance(handle, Parameter) else Tensor
                 node = self.graph.placeholder(name, kind)
@@ -196,7 +218,10 @@ class Recorder(Interceptor, TracerBase):
                 self._stand_for(handle, node)
 
     def _name_of(self, handle):
-        return self.names.get(id(handle), "L_tensor_")
+        return name_of(self.path_of(handle))
+
+    def path_of(self, handle):
+        return self.paths.get(id(handle), "L['tensor']")
 
     def _switch_grad(self, wanted):
         if wanted != self.grad:
@@ -206,7 +231,7 @@ class Recorder(Interceptor, TracerBase):
     def _results(self, node, out, site):
         if _is_tensor(out):
             name = node.target if node.op == "call_method" else node.target.__name__
-            if id(out) not in self.nodes or not name.endswith("_"):
+            if not (self._known(out) and name.endswith("_")):
                 self._stand_for(out, node)  # what a method writes is what it was
             return
         if not isinstance(out, (tuple, list)):
@@ -222,8 +247,7 @@ class Recorder(Interceptor, TracerBase):
 
     def _stand_for(self, handle, node):
         node.meta["example_value"] = _example(handle)
-        self.kept.append(handle)  # an id is one tensor's as long as that lives
-        self.nodes[id(handle)] = node
+        self.nodes[id(handle)] = weakref.ref(handle), node  # kept alive, it would seem to be known
 
     def _name(self, node, name):
         if isinstance(name, str):
@@ -251,11 +275,16 @@ class Recorder(Interceptor, TracerBase):
         except NotImplementedError:
             return a
 
+    def _known(self, handle):
+        """The node that stands for a tensor, or None; its id may have been another's."""
+        ref, node = self.nodes.get(id(handle), (None, None))
+        return node if ref is not None and ref() is handle else None
+
     def node_of(self, handle):
-        node = self.nodes.get(id(handle))
+        node = self._known(handle)
         if node is None and id(handle) in self.given:
             self._lift(handle)
-            node = self.nodes[id(handle)]
+            node = self._known(handle)
         if node is None:
             self.tracer.refuse(_UNSEEN)
         return node

@@ -10,29 +10,29 @@ from types import FunctionType, MethodType
 from ..base.lazy import lazy_module
 from ..core.handle import TensorBase
 
-__all__ = ["sources_of"]
+__all__ = ["name_of", "sources_of"]
 
 _ROOT = __name__.partition(".")[0]
 nn = lazy_module(f"{_ROOT}.nn")
-_GROUPS = {"_parameters": "parameters", "_buffers": "buffers", "_modules": "modules"}
 _LIMIT = 20_000  # things that are looked into
 
 
 def sources_of(function, args, kwargs):
-    """{id of a tensor: its name as an input of the graph}."""
+    """{id of a tensor: where it is found}: `L['self']._buffers['scale']`."""
     names, waiting, seen = {}, _roots(function, args, kwargs)[::-1], set()
     while waiting and len(seen) < _LIMIT:
         thing, path = waiting.pop()
         if isinstance(thing, TensorBase):
-            names.setdefault(id(thing), _spelled(path))
+            names.setdefault(id(thing), path)
         elif id(thing) not in seen:
             seen.add(id(thing))
             waiting += _parts(thing, path)[::-1]
     return names
 
 
-def _spelled(path):
-    return re.sub(r"[^a-zA-Z0-9]+", "_", "_".join(map(str, path))) + "_"
+def name_of(path):
+    """The name of an input: one underscore for all between words."""
+    return re.sub(r"[^a-zA-Z0-9]+", "_", path)
 
 
 def _roots(function, args, kwargs):
@@ -40,13 +40,13 @@ def _roots(function, args, kwargs):
     if isinstance(function, MethodType):
         plain, owner = function.__func__, function.__self__
     if _is_ours(owner):  # a module of torch.nn itself, which PyTorch calls as fn(*args, **kwargs)
-        return [(owner, ("L", "fn")), (args, ("L", "args")), (kwargs, ("L", "kwargs"))]
+        return [(owner, "L['fn']"), (args, "L['args']"), (kwargs, "L['kwargs']")]
     given = args if owner is None else (owner, *args)
     try:
         bound = inspect.signature(plain).bind(*given, **kwargs).arguments
     except (TypeError, ValueError):  # no signature, or a call that fails
         bound = {"args": given, **kwargs}
-    return [*[(value, ("L", name)) for name, value in bound.items()], (plain, ())]
+    return [*[(value, f"L[{name!r}]") for name, value in bound.items()], (plain, "")]
 
 
 def _is_ours(owner):
@@ -57,29 +57,27 @@ def _is_ours(owner):
 def _parts(thing, path):
     """[(what is one step behind a thing, its path)]."""
     if isinstance(thing, dict):
-        return [(value, (*path, key)) for key, value in thing.items()]
+        return [(value, f"{path}[{key!r}]") for key, value in thing.items()]
     if isinstance(thing, (list, tuple)):
-        return [(value, (*path, i)) for i, value in enumerate(thing)]
+        return [(value, f"{path}[{i}]") for i, value in enumerate(thing)]
     if isinstance(thing, FunctionType):
         return _of_function(thing)
     if isinstance(thing, MethodType):
-        return [(thing.__self__, (*path, "self")), (thing.__func__, path)]
+        return [(thing.__self__, f"{path}.__self__"), (thing.__func__, path)]
     inner = getattr(thing, "__dict__", None)
     if isinstance(thing, type) or not isinstance(inner, dict):
         return []
-    if isinstance(thing, nn.Module):
-        return [(value, (*path, _GROUPS.get(name, name))) for name, value in inner.items()]
-    return [(value, (*path, name)) for name, value in inner.items()]
+    return [(value, f"{path}.{name}") for name, value in inner.items()]
 
 
 def _of_function(function):
     code, found = function.__code__, []
     for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
         try:
-            found.append((cell.cell_contents, ("L", name)))
+            found.append((cell.cell_contents, f"L[{name!r}]"))
         except ValueError:  # a variable without a value
             continue
     if (function.__module__ or "").partition(".")[0] == _ROOT:
         return found
     space = function.__globals__
-    return found + [(space[name], ("G", name)) for name in code.co_names if name in space]
+    return found + [(space[name], f"G[{name!r}]") for name in code.co_names if name in space]

@@ -44,7 +44,7 @@ __getattr__ = late(__name__, at_home({
     "..loops.pooling": "max_place max_pool max_positions mean_pool mean_spread",
     "..loops.recurrent": "gru gru_back lstm lstm_back",
     "..loops.sequences": "copied filled rows_taken spaced",
-    "..loops.sorting": "ordered",
+    "..loops.sorting": "SHORT ordered short",
     "..loops.updates": "update",
 }))  # fmt: skip
 

@@ -1,19 +1,24 @@
 """torch.compiler's functions: what is left out, what is forgotten, what is asked."""
 
+import inspect
+from dataclasses import dataclass
 from functools import wraps
 
 import numpy as np
 
 from ..base import tree
+from ..base.errors import hinted
 from ..base.lazy import lazy_module
+from ..base.switches import switch
 from ..core.handle import TensorBase, wrap
 from ..core.modes import count_special
 
 optimized = lazy_module(__package__ + ".calls.optimized")  # with all it needs: 20 ms
 
-__all__ = ["allow_in_graph", "assume_constant_result", "cudagraph_mark_step_begin", "disable",
-           "get_default_backend", "graph_break", "is_compiling", "is_dynamo_compiling",
-           "is_exporting", "nested_compile_region", "reset", "set_default_backend",
+__all__ = ["NestedCompileRegionOptions", "allow_in_graph", "assume_constant_result",
+           "cudagraph_mark_step_begin", "disable", "get_default_backend", "graph_break",
+           "is_compiling", "is_dynamo_compiling", "is_exporting", "load_compiled_function",
+           "nested_compile_region", "reset", "set_default_backend",
            "set_enable_guard_collectives", "set_stance", "substitute_in_graph",
            "wrap_numpy"]  # fmt: skip
 
@@ -90,6 +95,8 @@ _STANCES = ("default", "force_eager", "eager_on_recompile", "fail_on_recompile",
 class set_stance:
     """How compiled functions behave from now on, in a `with` block, or in a decorated function.
 
+    force_backend: "eager" is the stance "force_eager"; no other can take the place of theirs.
+
     "force_eager": as if they were not compiled; "eager_on_recompile": what is compiled is used, all
     else runs eagerly; "fail_on_recompile": all else is an error; "default" and the others compile.
 
@@ -103,6 +110,13 @@ class set_stance:
     def __init__(self, stance="default", *, skip_guard_eval_unsafe=False, force_backend=None):
         if stance not in _STANCES:
             raise ValueError(f"invalid stance {stance!r}, should be one of: {', '.join(_STANCES)}")
+        if force_backend in ("eager", "aot_eager"):
+            stance = "force_eager"
+        elif force_backend not in (None, "inductor"):
+            raise NotImplementedError(hinted(
+                f"set_stance(force_backend={force_backend!r}) is not part of tidu",
+                "give it to torch.compile, or to torch.compiler.set_default_backend before that.",
+            ))  # fmt: skip
         self.stance, self.was = stance, optimized.STANCE[-1]
         _take(stance)
 
@@ -132,14 +146,64 @@ def _take(stance):
 
 
 def substitute_in_graph(original_fn, *, can_constant_fold_through=False,
-                        skip_signature_check=False, is_embedded_type=False):  # fmt: skip
-    """A decorator that leaves functions as they are: calls of `original_fn` can be recorded."""
-    return lambda fn: fn
+                        skip_signature_check=False):  # fmt: skip
+    """A decorator that leaves functions as they are: calls of `original_fn` can be recorded.
+
+    Raises:
+        TypeError: no function, or its parameters are not those of `original_fn`.
+    """
+    if not callable(original_fn):
+        raise TypeError(f"substitute_in_graph expects a function but got {type(original_fn)!r}")
+
+    def decorated(traceable_fn):
+        if not callable(traceable_fn):
+            raise TypeError(f"@substitute_in_graph(...) expects a function but got "
+                            f"{type(traceable_fn)!r}")  # fmt: skip
+        if not skip_signature_check:
+            _same_parameters(original_fn, traceable_fn)
+        return traceable_fn
+
+    return decorated
 
 
-def nested_compile_region(fn=None, options=None):
+def _same_parameters(original, other):
+    try:
+        given, wanted = (inspect.signature(f).parameters.values() for f in (other, original))
+    except ValueError:  # a function of C without a signature
+        return
+    if [(p.name, p.kind) for p in given] != [(p.name, p.kind) for p in wanted]:
+        raise TypeError(hinted(
+            f"Signature mismatch between {original} and {other}: {inspect.signature(original)} "
+            f"and {inspect.signature(other)}", "give it the same parameters.",
+        ))  # fmt: skip
+
+
+@dataclass
+class NestedCompileRegionOptions:
+    """What compiles a nested region, in PyTorch; kept."""
+
+    fw_compiler: object = None
+    bw_compiler: object = None
+    partitioner: object = None
+    decompositions: dict | None = None
+
+
+def nested_compile_region(fn=None, *, options=None, max_reuse_entries=8, reuse_hash_fn=None):
     """The function itself: a compiled caller records what it does."""
+    if options is not None and not switch("_dynamo", "enable_invoke_subgraph_regional_compile"):
+        raise RuntimeError(
+            "nested_compile_region config is an experimental feature for testing only."
+        )
     return nested_compile_region if fn is None else fn
+
+
+def load_compiled_function(file, *, f_globals=None, external_data=None):
+    """Refused: there are no files of compiled functions."""
+    raise NotImplementedError(hinted(
+        "torch.compiler.load_compiled_function is not part of tidu",
+        "torch.compile finds again what other processes have compiled; "
+        "torch.compiler.save_cache_artifacts takes it to other machines.",
+    ))  # fmt: skip
 
 
 def wrap_numpy(fn):

@@ -5,7 +5,7 @@ from numpy import ndarray
 
 from ..base.dtypes import KEPT
 from .fast import _named, strange
-from .handle import TensorBase, wrap
+from .handle import TensorBase
 from .modes import LOCAL, STATE
 from .retries import worded
 
@@ -33,10 +33,17 @@ def memory(tensor):
     return value if value.__class__ is ndarray else None
 
 
+def _handle(value):
+    handle = _new(TensorBase.handle_class)
+    handle._value = value
+    handle._node = handle._grad = handle._view = handle._extra = None
+    return handle
+
+
 def directly(compute, several=None):
     """Decorates a function: `compute`, with its arguments, gives the array of the result, or None
     for what it leaves to the function. It may raise where the function has the better message.
-    `several(*tensors)` puts the results together where there are more than one."""
+    `several(values, places)` puts two results together."""
 
     def dress(slow):
         flags = getattr(slow, "flags", None)  # which arguments must be bools
@@ -54,8 +61,9 @@ def directly(compute, several=None):
                 out = None
             if out is None:
                 return strange(fast, general, args, words)
-            if several is not None:
-                return several(*[wrap(part) for part in out])
+            if out.__class__ is tuple:
+                values, places = out
+                return several(_handle(values), _handle(places))
             handle = _new(TensorBase.handle_class)
             handle._value = out
             handle._node = handle._grad = handle._view = handle._extra = None

@@ -328,6 +328,9 @@ def reduction(prim, slow):
             if kind is _UNKNOWN:
                 words = {"dim": dim, "keepdim": keepdim, "dtype": dtype, "out": out}
                 return strange(fast, slow, (x,), words)
+            if dtype is None and out is None and (kind is F32 or kind is F64):
+                if (found := _along(compute, x, dim, keepdim)) is not None:
+                    return found
             return slow(x, dim, keepdim, dtype=dtype, out=out)
         params = params_of[len(shape)]
         if (kind is not F32 and kind is not F64) or STATE.listeners:
@@ -344,6 +347,23 @@ def reduction(prim, slow):
         return handle
 
     return _named(fast, slow)
+
+
+def _along(compute, x, dim, keepdim):
+    """The same along one axis, where no gradient is wanted; None for what `slow` knows."""
+    rank = x._value.ndim
+    if STATE.listeners or dim.__class__ is not int or keepdim.__class__ is not bool:
+        return None
+    if not -rank <= dim < rank or (x._node is not None and not (STATE.special and not LOCAL.grad)):
+        return None
+    try:
+        out = compute(x._value, axes=(dim % rank,), keepdims=keepdim)
+    except MemoryError:
+        return None
+    handle = _new(TensorBase.handle_class)
+    handle._value = out
+    handle._node = handle._grad = handle._view = handle._extra = None
+    return handle
 
 
 # Gives a call to the class that wants it; opened by `asking`.

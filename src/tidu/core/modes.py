@@ -19,6 +19,7 @@ __all__ = [
     "listen",
     "set_grad",
     "set_inference",
+    "set_tracer",
     "setting",
     "tell_recorded",
     "unlisten",
@@ -26,13 +27,14 @@ __all__ = [
 
 
 class _State:
-    __slots__ = ("inference", "levels", "listeners", "special")
+    __slots__ = ("inference", "levels", "listeners", "special", "tracers")
 
     def __init__(self):
         self.special = 0
         self.levels = 0  # how many transforms are running, in all threads
         self.inference = False  # whether inference mode was ever entered
         self.listeners = ()
+        self.tracers = 0  # how many threads have a tracer, of which only `LOCAL` knows
 
 
 class _Local(threading.local):
@@ -94,6 +96,15 @@ def count_levels(change):
     """A transform begins in a thread (+1), or ends (-1)."""
     with _LOCK:
         STATE.levels += change
+
+
+def set_tracer(tracer):
+    """Let `tracer`, or nothing, record this thread; returns what did."""
+    was, LOCAL.tracer = LOCAL.tracer, tracer
+    if (was is None) != (tracer is None):
+        with _LOCK:
+            STATE.tracers += -1 if tracer is None else 1
+    return was
 
 
 def set_inference(enabled):

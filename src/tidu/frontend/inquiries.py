@@ -1,6 +1,7 @@
 """Questions about tensors and types, and the process-wide defaults."""
 
-from ..base.devices import CPU, require_cpu
+from ..base.devices import CPU, ENTERED, require_cpu
+from ..base.devices import device as Device
 from ..base.dtypes import OF_NUMPY, default_dtype, of_python, require_dtype, set_default_dtype
 from ..base.dtypes import can_cast as _castable
 from ..base.frames import warn_once
@@ -99,7 +100,8 @@ def set_default_tensor_type(t):
 
 
 def get_default_device():
-    return CPU
+    """Where tensors are made: the CPU, or "meta" in a block `with torch.device("meta"):`."""
+    return Device("meta") if ENTERED else CPU
 
 
 def set_default_device(device):

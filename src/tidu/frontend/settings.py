@@ -2,7 +2,6 @@
 
 import os
 import warnings
-from contextlib import contextmanager
 
 from ..base.frames import warn_always
 from ..core.handle import TensorBase
@@ -22,25 +21,6 @@ __all__ = [
 # What PyTorch was built with: solvers and Fourier transforms are SciPy's here.
 has_lapack = has_spectral = True
 has_mkl = has_openmp = False
-
-
-class Switches:
-    """Settings a program may read and write by name, and override for a block with `patch`."""
-
-    def __init__(self, **values):
-        vars(self).update(values)
-
-    @contextmanager
-    def patch(self, changes=None, value=None, **more):
-        """A block in which some of them are different: patch("name", 1), patch(name=1)."""
-        wanted = {changes: value} if isinstance(changes, str) else {**(changes or {}), **more}
-        before = dict(vars(self))
-        vars(self).update(wanted)
-        try:
-            yield self
-        finally:
-            vars(self).clear()
-            vars(self).update(before)
 
 
 _STATE = {"deterministic": False, "warn_only": False, "precision": "highest", "interop": None}

@@ -284,10 +284,12 @@ class Tensor(TensorMethods, LateMethods, ToNumbers, TensorBase):
 
     @property
     def _base(self):
+        if LOCAL.tracer is not None:
+            LOCAL.tracer.asks_for_base(self)
         return None if self._view is None else self._view.base
 
     def _is_view(self):
-        return self._view is not None
+        return self._base is not None
 
     @property
     def _version(self):
@@ -324,7 +326,9 @@ class Tensor(TensorMethods, LateMethods, ToNumbers, TensorBase):
 
     def __array__(self, dtype=None, copy=None):
         value = self.numpy()
-        return value if dtype is None else value.astype(dtype, copy=False)
+        if dtype is not None and value.dtype != dtype:
+            return value.astype(dtype)
+        return value.copy(order="K") if copy else value
 
     def __array_wrap__(self, array, context=None, return_scalar=False):
         array = np.asarray(array)
@@ -360,6 +364,10 @@ class Tensor(TensorMethods, LateMethods, ToNumbers, TensorBase):
         if not self._value.shape:
             raise TypeError("iteration over a 0-d tensor")
         return iter(self.unbind(0))
+
+    def __reversed__(self):
+        """The tensor with its first axis turned round."""
+        return self.flip(0) if self._value.shape else self
 
     def __contains__(self, element):
         if isinstance(element, (TensorBase, int, float, complex, bool)):

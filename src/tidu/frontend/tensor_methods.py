@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import ops
 from ..autograd import leaves
+from ..base.devices import device as _Device
 from ..base.devices import require_cpu
 from ..base.dtypes import BY_NAME as DTYPE_NAMES
 from ..base.dtypes import (
@@ -29,7 +30,7 @@ from ..base.dtypes import (
     uint8,
 )  # fmt: skip
 from ..base.frames import warn_once
-from ..base.lazy import standing
+from ..base.lazy import lazy_module, standing
 from ..base.size import Size, make_size, normalize_axis, sizes_from
 from ..core.handle import TensorBase, Unresolved, concrete, element_type, lying, shape_of
 from ..core.retries import worded
@@ -45,6 +46,8 @@ from ..transforms.batch import batched_as
 from ..transforms.trace import memory_of
 
 __all__ = ["TensorMethods"]
+
+meta = lazy_module(f"{__package__.partition('.')[0]}.meta")
 
 
 def _conversion(name, dtype):
@@ -423,6 +426,8 @@ class TensorMethods:
             device, dtype, copy = None, args[0], False
         else:
             device, dtype, copy = target(args, named)
+        if device is not None and _Device(device).type == "meta":
+            return meta.without_numbers(self, dtype)
         require_cpu(device)
         if dtype is None or dtype is type_of(self):
             out = ops.clone(self) if copy else self

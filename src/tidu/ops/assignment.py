@@ -3,15 +3,17 @@
 import math
 
 import numpy as np
+from numpy import ndarray
 
 from ..base.dtypes import tensor_type
 from ..base.errors import hinted
 from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..core.modes import STATE
 from ..primitives.arithmetic import select
 from ..primitives.base import reshape
 from ..primitives.structural import alias, slice_
-from ..transforms.mutation import picked, write, write_expanded
-from ..transforms.write_checks import check_overlap, is_expanded
+from ..transforms.mutation import picked, write, write_expanded, written
+from ..transforms.write_checks import check_overlap, is_expanded, untracked
 from .convert import convert, ndim_of, scalar_name, type_of
 from .indexing import put, split_index
 from .numbers import fitted, require_width
@@ -22,6 +24,8 @@ __all__ = ["setitem"]
 
 def setitem(input, index, value):
     """x[index] = value, for a number or a tensor that broadcasts to what is indexed."""
+    if index.__class__ is int and _set_at(input, index, value):
+        return
     if _is_unknown_mask(input, index) and _is_single(value):
         source = _as_source(value, input, ())
         return write(input, select(_over(index, input), source, input))
@@ -41,6 +45,25 @@ def setitem(input, index, value):
     check_overlap(target, source)
     # A write takes over the node of what it writes; that of a tensor of the user's stays as it is.
     return write(target, alias(source) if source._node is not None else source)
+
+
+def _set_at(input, index, value):
+    """Whether this was a number for one place of plain memory, which nobody records; it is done."""
+    memory = input._value
+    if memory.__class__ is not ndarray or memory.dtype not in _FLOATS or STATE.listeners:
+        return False
+    if (value.__class__ is not float and value.__class__ is not int) or not -1e4 < value < 1e4:
+        return False
+    if memory.ndim != 1 or not -memory.size <= index < memory.size or 0 in memory.strides:
+        return False
+    if input._extra is not None or not untracked(input):
+        return False
+    memory[index] = value
+    written(input)
+    return True
+
+
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def _is_unknown_mask(input, index):

@@ -188,10 +188,20 @@ def kthvalue(input, k, dim=-1, keepdim=False):
     return _one_of_each(x, axis, keepdim, "kthvalue", k - 1)
 
 
-def median(input, dim, keepdim=False):
+def median(input, dim=None, keepdim=False):
+    """Of all elements one array."""
     x = _in_order(input, "fiu")
+    if dim is None:
+        return _one_of_all(x, keepdim, "middle", (x.size - 1) // 2)
     axis = _axis(dim, x.ndim)
     return _one_of_each(x, axis, keepdim, "middle", (x.shape[axis] - 1) // 2)
+
+
+def nanmedian(input, dim=None, keepdim=False):
+    x = _in_order(input, "fiu")
+    if dim is None:
+        return _one_of_all(x, keepdim, "middle number", 0)
+    return _one_of_each(x, _axis(dim, x.ndim), keepdim, "middle number", 0)
 
 
 def mode(input, dim=-1, keepdim=False):
@@ -212,6 +222,14 @@ def _by_rank(x, axis, descending, how, part=None):
     if values is None:
         values = x.take(places) if x.ndim == 1 else np.take_along_axis(x, places, axis)
     return values, places
+
+
+def _one_of_all(x, keepdim, how, rank):
+    if not x.size or keepdim is not False or not NATIVE:
+        return None
+    row = x if x.ndim == 1 else x.reshape(-1)
+    values, places = ordered_along(row, 0, False, how, (rank, rank + 1))
+    return (row.take(places) if values is None else values).reshape(())
 
 
 def _one_of_each(x, axis, keepdim, how, rank):
@@ -448,3 +466,133 @@ def scatter(input, dim, index, src):
         if (a != axis and n > m) or n > k:
             return None
     return i.scatter.eval(x, places, source, axis=axis)
+
+
+# --- searching and counting -----------------------------------------------------------------------
+
+_WHOLE = (I64, np.dtype(np.int32))
+_COMPARED = 1 << 12  # comparisons of all with all that cost less than a search
+
+
+def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None):
+    """In one row, which ends with no NaN."""
+    table, x = memory(sorted_sequence), memory(input)
+    kind = x.dtype
+    if table.ndim != 1 or not x.ndim or table.dtype is not kind or not table.size:
+        return None
+    if side is not None or (kind not in _WHOLE and (kind not in _FLOATS or table[-1] != table[-1])):
+        return None
+    places = table.searchsorted(x, "right" if right else "left")
+    return places.astype(np.int32) if out_int32 else places
+
+
+def bucketize(input, boundaries, *, out_int32=False, right=False):
+    return searchsorted(boundaries, input, out_int32=out_int32, right=right)
+
+
+def bincount(input, weights=None, minlength=0):
+    x = memory(input)
+    if weights is not None or x.ndim != 1 or x.dtype.kind not in "iu":
+        return None
+    if minlength.__class__ is not int or not x.size:
+        return None
+    return np.bincount(x, None, minlength)  # which refuses what is negative
+
+
+def isin(elements, test_elements, *, assume_unique=False, invert=False):
+    """Among few elements."""
+    x, tests = memory(elements), memory(test_elements)
+    if x.dtype is not tests.dtype or x.dtype.kind not in "fiu" or not x.ndim:
+        return None
+    if not 0 < x.size * tests.size <= _COMPARED:
+        return None
+    same = np.logical_or.reduce(x[..., None] == tests.reshape(-1), -1)
+    return np.logical_not(same, out=same) if invert else same
+
+
+def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
+    x = array(input)
+    if return_inverse or return_counts or dim is not None or x.dtype.kind not in "fiub":
+        return None
+    flat = x.reshape(-1)
+    return flat[firsts(flat)] if flat.size else None
+
+
+def firsts(flat):
+    """Which elements of a vector are not as the one before them."""
+    fresh = np.empty(flat.size, bool)
+    fresh[:1] = True
+    np.not_equal(flat[1:], flat[:-1], out=fresh[1:])
+    return fresh
+
+
+# --- quantiles ----------------------------------------------------------------------------------
+
+
+def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
+    """As the general function computes them, of rows in order."""
+    x, fractions = _given(input, q, dim, keepdim)
+    if interpolation not in WEIGHTS:
+        return None
+    rows, steps = _sorted(x), x.shape[-1] - 1
+    parts = [_between(rows, fraction * steps, interpolation) for fraction in fractions]
+    last = rows[..., -1]
+    if (last != last).any():
+        return None
+    return _together(parts, q)
+
+
+def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
+    """Of one row; NaN stand at its end."""
+    x, fractions = _given(input, q, dim, keepdim)
+    if x.ndim != 1 or interpolation not in WEIGHTS:
+        return None
+    row = _sorted(x)
+    last = row.dtype.type(max(np.count_nonzero(row == row) - 1, 0))
+    parts = [_between(row, last * f, interpolation) for f in fractions]
+    return np.asarray(_together(parts, q))
+
+
+def _given(input, q, dim, keepdim):
+    """(an array whose rows are asked for, the fractions); an error for what others know."""
+    x = array(input)
+    if x.dtype not in _FLOATS or not x.size or not x.ndim or keepdim is not False:
+        raise TypeError
+    if dim is None:
+        x = x.reshape(-1)
+    elif dim.__class__ is not int or dim not in (-1, x.ndim - 1):
+        raise TypeError
+    if q.__class__ is float or q.__class__ is int:
+        fractions = [float(x.dtype.type(q))]
+    else:
+        given = array(q)
+        if given.dtype is not x.dtype or given.ndim > 1 or not given.size:
+            raise TypeError
+        fractions = given.reshape(-1).tolist()
+    for fraction in fractions:
+        if not 0 <= fraction <= 1:
+            raise ValueError
+    return x, fractions
+
+
+def _sorted(x):
+    return _by_rank(x, x.ndim - 1, False, "sort")[0]
+
+
+def _between(rows, place, interpolation):
+    low, high = math.floor(place), math.ceil(place)
+    below, above = rows[..., low], rows[..., high]
+    return below + (above - below) * WEIGHTS[interpolation](place, low, high)
+
+
+WEIGHTS = {
+    "linear": lambda place, low, high: place - low, "lower": lambda place, low, high: 0.0,
+    "higher": lambda place, low, high: 1.0, "midpoint": lambda place, low, high: 0.5 * (high > low),
+    "nearest": lambda place, low, high: float(round(place) - low),
+}  # fmt: skip
+
+
+def _together(parts, q):
+    if q.__class__ is float or q.__class__ is int or not q._value.ndim:
+        return parts[0]
+    return np.array(parts)

@@ -5,7 +5,7 @@ from functools import reduce
 
 import numpy as np
 
-from ..base.devices import require_cpu
+from ..base.devices import WithoutNumbers, require_cpu
 from ..base.dtypes import (
     DEFAULT,
     bool_,
@@ -31,6 +31,7 @@ from .flags import require_bool
 from .numbers import check_fits, require_scalar, require_width
 
 arguments = lazy_module(f"{__name__.rpartition('.')[0]}.arguments")
+meta = lazy_module(f"{__package__.partition('.')[0]}.meta")
 ragged_lists = lazy_module(f"{__name__.rpartition('.')[0]}.ragged_lists")
 
 
@@ -65,6 +66,8 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
         return leaf(array_from(data, dtype), requires_grad)
     except Exception as error:
         words = {"dtype": dtype, "device": device, "requires_grad": requires_grad}
+        if isinstance(error, WithoutNumbers):
+            return meta.made_by(tensor, (data,), words)
         if (better := arguments.refusal("tensor", tensor, (data,), words, error)) is None:
             raise
     raise better

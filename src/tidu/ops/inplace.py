@@ -25,7 +25,7 @@ from ..core.handle import (
     shape_of,
     wrap,
 )
-from ..core.modes import LOCAL, grad_enabled
+from ..core.modes import LOCAL, STATE, grad_enabled
 from ..core.retries import worded
 from ..core.versions import clock, stamp
 from ..primitives.arithmetic import overwrite
@@ -244,6 +244,8 @@ def copy_(self, src, non_blocking=False):
         if not isinstance(src, (bool, int, float, complex)):
             raise TypeError(f"copy_(): argument 'other' must be Tensor, not {type(src).__name__}")
         src = wrap(fitted(src, element_type(self), False))
+    if _copied(self, src):
+        return self
     check_writable(self)
     have = element_type(src)
     to = element_type(self)
@@ -265,6 +267,21 @@ def copy_(self, src, non_blocking=False):
     return write(self, overwrite(old_state(self), source))
 
 
+def _copied(self, src):
+    """Whether this was a copy from memory to other memory, which nobody records; it is done."""
+    to, source = self._value, src._value
+    if to.__class__ is not ndarray or source.__class__ is not ndarray or STATE.listeners:
+        return False
+    if to.dtype is not source.dtype or to.shape != source.shape or not untracked(self, src):
+        return False
+    if 0 in to.strides or overlaps_itself(to):
+        return False
+    check_overlap(self, src)
+    to[...] = source
+    written(self)
+    return True
+
+
 @worded
 def fill_(self, value):
     """Set each element to `value`, a number or a 0-dim tensor."""
@@ -283,7 +300,7 @@ def _filled(self, value, name):
     simple = (value.__class__ is float or value.__class__ is int) and -1e4 < value < 1e4
     simple = simple and (memory.dtype is F32 or memory.dtype is F64)
     alone = self._node is None and self._view is None and self._extra is None
-    alone = alone and LOCAL.tracer is None
+    alone = alone and not (STATE.tracers and LOCAL.tracer is not None)
     if simple and alone and memory.__class__ is ndarray:  # nothing to refuse, nothing to record
         filled_array(memory, value)
         stamp(memory)

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-from ..base.dtypes import int64
 from ..base.errors import hinted
 from ..base.size import normalize_axis
 from ..core.direct import directly
@@ -13,7 +12,7 @@ from ..core.retries import worded
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import reductions as r
-from ..primitives.base import reduce_sum, reshape
+from ..primitives.base import reshape
 from ..primitives.indexing import argsort as argsort_prim
 from ..primitives.indexing import gather as gather_prim
 from ..primitives.structural import slice_
@@ -21,7 +20,6 @@ from ..transforms.write_checks import check_apart
 from . import direct
 from .convert import (
     EXPECTED,
-    convert,
     finish_same,
     laid_as,
     named,
@@ -56,8 +54,8 @@ def _refuse_complex(input):
 
 def _pairs(name):
     """What makes a result of this name of values and indices."""
-    make = values_indices[name]
-    return lambda values, indices: make((values, indices))
+    kind, make = values_indices[name], tuple.__new__
+    return lambda values, indices: make(kind, (values, indices))
 
 
 @directly(direct.sort, _pairs("sort"))
@@ -179,6 +177,7 @@ def _middle(input, axis, keepdim):
     return values, index if keepdim else dropped(index, axis)
 
 
+@directly(direct.nanmedian, _pairs("nanmedian"))
 @one_node()
 def nanmedian(input, dim=None, keepdim=False, *, out=None):
     """The lower median of the elements that are not NaN."""
@@ -191,12 +190,9 @@ def nanmedian(input, dim=None, keepdim=False, *, out=None):
     if not ndim_of(input):
         return _outs("nanmedian", input.clone(), wrap(np.int64(0)), out)
     _refuse_no_elements("median", input, axis)
-    x = input
-    there = reduce_sum(convert(c.logical_not(c.isnan(x)), int64), axes=(axis,), keepdims=True)
-    rank = c.floor_divide(p.select(c.eq(there, 0), 0 * there, there - 1), 2)
-    order = argsort_prim(x, axis=axis, descending=False)
-    index = gather_prim(order, rank, axis=axis)
-    values = picked(x, index, axis, keepdim)
+    way = {"descending": False, "how": "middle number", "part": (0, 1)}
+    index = argsort_prim(input, axis=axis, **way)
+    values = picked(input, index, axis, keepdim)
     return _outs("nanmedian", values, index if keepdim else dropped(index, axis), out)
 
 
@@ -213,6 +209,7 @@ def mode(input, dim=-1, keepdim=False, *, out=None):
     return _outs("mode", values, index if keepdim else dropped(index, axis), out)
 
 
+@directly(direct.quantile)
 def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
     """The q-th quantiles along `dim` (of all elements without it)."""
     rank = ndim_of(require_tensor("quantile", input))
@@ -287,13 +284,12 @@ def kept(part, dim, axis, rank):
 def _quantile_at(ordered, fraction, axis, interpolation):
     place = fraction * (shape_of(ordered)[axis] - 1)
     low, high = math.floor(place), math.ceil(place)
-    weight = {"linear": place - low, "lower": 0.0, "higher": 1.0, "midpoint": 0.5 * (high > low),
-              "nearest": float(round(place) - low)}.get(interpolation)  # fmt: skip
-    if weight is None:
+    if interpolation not in direct.WEIGHTS:
         raise RuntimeError(
             "quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, "
             f"but got {interpolation}"
         )
+    weight = direct.WEIGHTS[interpolation](place, low, high)
     lead = (slice(None),) * axis
     below = slice_(ordered, index=(*lead, low, ...))
     above = slice_(ordered, index=(*lead, high, ...))

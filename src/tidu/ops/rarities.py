@@ -11,12 +11,14 @@ from ..base.dtypes import float64, int64, uint64
 from ..base.errors import require_memory
 from ..base.frames import warn_once
 from ..base.size import listed, normalize_axis
+from ..core.direct import directly
 from ..core.handle import TensorBase, concrete, element_type, shape_of
 from ..core.retries import worded
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives.base import reduce_sum, reshape
 from ..primitives.indexing import gather
+from . import direct
 from .convert import convert, finish, named, ndim_of, require_tensor, scalar_name, type_of
 from .convolution import (
     conv1d,
@@ -132,6 +134,7 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True, out=No
     return finish(result, out)
 
 
+@directly(direct.nanquantile)
 @strict
 def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
     """The q-th quantiles along `dim` of the elements that are not NaN."""

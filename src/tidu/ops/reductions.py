@@ -375,8 +375,36 @@ def picked(input, index, axis, keepdim):
     return values if keepdim else dropped(values, axis)
 
 
-max = _extreme("max", True, r.largest, maximum)
-min = _extreme("min", False, r.smallest, minimum)
+def _shortly(whole, find):
+    """What the fast path knows of an extreme: of all elements, or of rows that lie in order."""
+
+    def short(input, dim=None, keepdim=False):
+        x = direct.array(input)
+        if x.dtype.char not in "fdl" or not x.size or not x.ndim or keepdim is not False:
+            return None
+        if dim is None:
+            return whole.eval(x, axes=tuple(range(x.ndim)), keepdims=False)
+        if dim.__class__ is not int or dim not in (-1, x.ndim - 1) or not x.flags.c_contiguous:
+            return None
+        if x.ndim == 1:
+            return None
+        places = find(x, -1)
+        starts = np.arange(0, x.size, x.shape[-1]).reshape(places.shape)
+        return x.reshape(-1).take(starts + places), places
+
+    return short
+
+
+def _named_pair(name):
+    return lambda values, places: pair(name, values, places)
+
+
+max = directly(_shortly(r.largest, np.ndarray.argmax), _named_pair("max"))(
+    _extreme("max", True, r.largest, maximum)
+)
+min = directly(_shortly(r.smallest, np.ndarray.argmin), _named_pair("min"))(
+    _extreme("min", False, r.smallest, minimum)
+)
 
 
 # --- spread -------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """torch.unique, bincount, searchsorted, isin, one_hot ...: which values, how often."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from ..base.dtypes import int32, int64
 from ..base.frames import warn_once
 from ..base.lazy import lazy_module
 from ..base.size import checked_size, normalize_axis
+from ..core.direct import directly
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of, wrap
 from ..core.retries import worded
 from ..primitives import comparison as c
@@ -15,6 +17,7 @@ from ..primitives import indexing as i
 from ..primitives.base import reshape
 from ..primitives.ranks import ordered_along
 from ..transforms.trace import Traced
+from . import direct
 from .convert import (
     convert,
     finish_same,
@@ -67,7 +70,7 @@ def _repeats(tensor):
     return counts
 
 
-@worded
+@directly(direct.bincount)
 def bincount(input, weights=None, minlength=0):
     """How often each non-negative integer occurs (or the sum of its weights)."""
     return underived.computed("aten::bincount", _counted, (input, weights, minlength), {})
@@ -108,8 +111,26 @@ def histc(input, bins=100, min=0, max=0, *, out=None):
         raise RuntimeError("torch.histc: max must be larger than min")
     if low == high:
         low, high = low - 1, high + 1
-    counts = wrap(np.histogram(x, bins, (low, high))[0].astype(x.dtype))
+    count = _in_few_bins if x.size <= _FEW else np.histogram
+    counts = wrap(count(x, bins, (low, high))[0].astype(x.dtype))
     return finish_same(counts, out, message=_UNLIKE)
+
+
+_FEW = 1 << 11  # elements for which a search among the edges is quicker than arithmetic
+
+
+def _in_few_bins(x, bins, ends):
+    """`np.histogram`: what lies on an edge is in the bin above it, and the last bin has its end."""
+    low, high = ends
+    edges = _edges(low, high, bins, np.result_type(low, high, x))
+    counts = np.bincount(edges.searchsorted(x, "right"), None, bins + 2)[1 : bins + 1]
+    counts[-1] += np.count_nonzero(x == edges[-1])
+    return counts, edges
+
+
+@lru_cache(64)
+def _edges(low, high, bins, kind):
+    return np.linspace(low, high, bins + 1, dtype=kind)
 
 
 _UNLIKE = (
@@ -211,18 +232,26 @@ def _distinct_by_order(flat, with_inverse, with_counts):
         sorted_, order = ordered_along(flat, 0, False, "sort")
     if sorted_ is None:
         sorted_ = np.sort(flat) if order is None else flat.take(order)
-    fresh = np.empty(flat.size, bool)
-    fresh[:1] = True
-    np.not_equal(sorted_[1:], sorted_[:-1], out=fresh[1:])
+    fresh = direct.firsts(sorted_)
     values, inverse, counts = sorted_[fresh], None, None
     if with_inverse:
         inverse = np.empty(flat.size, np.int64)
         inverse[order] = np.cumsum(fresh) - 1
     if with_counts:
-        counts = np.diff(np.append(np.flatnonzero(fresh), flat.size))
+        counts = _lengths(fresh)
     return values, inverse, counts
 
 
+def _lengths(fresh):
+    """How many follow each of the first ones, itself included."""
+    starts = np.flatnonzero(fresh)
+    counts = np.empty(starts.size, np.int64)
+    np.subtract(starts[1:], starts[:-1], out=counts[:-1])
+    counts[-1:] = fresh.size - starts[-1:]
+    return counts
+
+
+@directly(direct.unique_consecutive)
 def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
     """Runs of equal elements made one."""
     x = concrete(input) if dim is not None else concrete(input).reshape(-1)
@@ -237,10 +266,11 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
         inverse = np.cumsum(starts) - 1
         parts.append(wrap(inverse.reshape(tuple(shape_of(input))) if dim is None else inverse))
     if return_counts:
-        parts.append(wrap(np.diff(np.append(np.flatnonzero(starts), len(flat)))))
+        parts.append(wrap(_lengths(starts)))
     return parts[0] if len(parts) == 1 else tuple(parts)
 
 
+@directly(direct.isin)
 @strict
 def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None):
     """Where the elements are among the test elements."""
@@ -260,6 +290,7 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None
     return finish_same(found.logical_not() if invert else found, out)
 
 
+@directly(direct.searchsorted)
 @strict
 def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None, sorter=None,
                  out=None):  # fmt: skip
@@ -337,6 +368,7 @@ def _ordered(sequence, sorter):
     return sequence.gather(-1, sorter)
 
 
+@directly(direct.bucketize)
 @strict
 def bucketize(input, boundaries, *, out_int32=False, right=False, out=None):
     """The bucket of each element among ascending boundaries."""

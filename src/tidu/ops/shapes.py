@@ -134,8 +134,21 @@ def view_or_type(input, *shape, **words):
     if len(shape) == 1 and isinstance(shape[0], dtype):
         _check_bits(input)
         _check_other_type(input, shape[0])
+        _check_memory(input)
         return wrap(input._array().view(shape[0].numpy))
     return view(input, *shape)
+
+
+def _check_memory(input):
+    """Refuse to read a value of a transform, or of a recording, as numbers of another type."""
+    if input._value.dtype is not None:
+        return
+    if LOCAL.tracer is not None:
+        LOCAL.tracer.refuse("it reads a tensor's memory as another type")
+    raise NotImplementedError(hinted(
+        "Tensor.view(dtype): inside of a transform (vmap, grad, jvp) a tensor has no memory of its "
+        "own.", "call view(dtype) before the transform, and give it what that made.",
+    ))  # fmt: skip
 
 
 def _check_bits(input):

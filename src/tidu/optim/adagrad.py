@@ -1,8 +1,9 @@
 """Adagrad."""
 
 from .. import ops
+from .elementwise import Elementwise
 from .kernels import decayed
-from .optimizer import Elementwise, check_numbers, number
+from .optimizer import check_numbers, number
 from .options import add_at, refuse_fused
 
 __all__ = ["Adagrad"]

@@ -3,8 +3,9 @@
 from .. import ops
 from ..base.errors import hinted
 from ..frontend.tensor import Tensor
+from .elementwise import Elementwise
 from .kernels import averaged, decayed
-from .optimizer import Elementwise, check_numbers, number
+from .optimizer import check_numbers, number
 from .options import refuse_fused, refuse_tensor_rate
 
 __all__ = ["Adam", "check_betas"]

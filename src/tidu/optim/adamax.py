@@ -1,8 +1,9 @@
 """Adamax: Adam with the largest gradient."""
 
 from .adam import check_betas
+from .elementwise import Elementwise
 from .kernels import decayed
-from .optimizer import Elementwise, check_numbers, number
+from .optimizer import check_numbers, number
 
 __all__ = ["Adamax"]
 

@@ -1,7 +1,7 @@
 """Optimizers that go through the parameters one by one, in public operations."""
 
 from ..base.errors import hinted
-from .optimizer import ByGroup
+from .elementwise import ByGroup
 from .options import refuse_at_step
 
 __all__ = ["ByTensor"]

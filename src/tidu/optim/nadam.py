@@ -4,8 +4,9 @@ from .. import ops
 from ..base.dtypes import float64
 from ..frontend.tensor import Tensor
 from .adam import check_betas
+from .elementwise import Elementwise
 from .kernels import averaged, decayed
-from .optimizer import Elementwise, check_numbers, number
+from .optimizer import check_numbers, number
 from .options import refuse_at_step
 
 __all__ = ["NAdam"]

@@ -1,29 +1,22 @@
-"""Optimizer: parameter groups, state, hooks; and Elementwise, on which most optimizers stand."""
+"""Optimizer: parameter groups, state, hooks."""
 
 import functools
 import warnings
 from collections import OrderedDict, defaultdict
 from copy import deepcopy
 
-import numpy as np
-
-from .. import ops
 from ..autograd import enable_grad, is_grad_enabled, no_grad
 from ..autograd.leaves import clear_gradients
-from ..base.dtypes import float64
 from ..base.errors import hinted
-from ..base.frames import OURS, user_place
 from ..base.lazy import lazy_module
 from ..base.naming import Named
-from ..core.modes import LOCAL, STATE
+from ..core.modes import STATE
 from ..frontend.tensor import Tensor
-from ..transforms.mutation import written
 from ..utils.hooks import RemovableHandle
-from .kernels import TENSORS, Workspace, joinable
-from .options import check_rate, refuse_at_step
+from .options import check_rate
 
 __all__ = [
-    "ByGroup", "Elementwise", "Optimizer", "check_numbers", "number",
+    "Optimizer", "check_numbers", "number",
     "register_optimizer_step_post_hook", "register_optimizer_step_pre_hook", "required",
 ]  # fmt: skip
 
@@ -145,6 +138,9 @@ class Optimizer(Named):
         """Whether its first step is to come, which changes the optimizer: most make their state in
         it, and all keep that there was one."""
         return not self._opt_called
+
+    def ready(self):
+        """None: it has a first step that is another than those after it."""
 
     def __getstate__(self):
         return {
@@ -396,188 +392,6 @@ def check_numbers(lr, **others):
     for name, value in others.items():
         if not 0.0 <= number(value):
             raise ValueError(f"Invalid {words.get(name, name)} value: {value}")
-
-
-_F32 = np.dtype(np.float32)
-_FAST = {_F32, np.dtype(np.float64)}
-_REAL = {np.dtype(np.complex64): np.float32, np.dtype(np.complex128): np.float64}
-
-
-# Options that came to PyTorch's optimizers later: files of older versions lack them.
-_LATER = frozenset(
-    "amsgrad capturable centered decoupled_weight_decay differentiable foreach fused maximize "
-    "nesterov".split()
-)
-
-
-_WORDS = "formula", "names", "numbers", "_counted", "_numbers"
-
-
-class ByGroup(Optimizer):
-    """One change for each parameter that has a gradient; a subclass defines `_update_all`."""
-
-    def step(self, closure=None):
-        """Change each parameter that has a gradient, once."""
-        loss = None
-        if closure is not None:
-            with enable_grad():
-                loss = closure()
-        with enable_grad() if self.defaults.get("differentiable") else no_grad():
-            self._update_all()
-        return loss
-
-    def _update_all(self):
-        raise NotImplementedError
-
-
-class Elementwise(ByGroup):
-    """An optimizer whose update treats every element alike.
-
-    A subclass tells `names` (its state tensors), `start`, `numbers` and `formula`.
-    """
-
-    counts = True  # whether there is a step count
-    kind = instead = ""  # of sparse gradients: what PyTorch's refusal adds
-
-    def names(self, group):
-        """The state tensors that the formula takes, in order."""
-        raise NotImplementedError
-
-    def start(self, group, parameter, state):
-        """Put the first state tensors into `state`."""
-        for name in self.names(group):
-            state[name] = ops.zeros_like(parameter, requires_grad=False)
-
-    def numbers(self, group, step):
-        """What the formula needs beside arrays, for this step count."""
-        raise NotImplementedError
-
-    @staticmethod
-    def formula(k, numbers, p, g, *state):
-        """The update of `p`, written in the words of `kernels`."""
-        raise NotImplementedError
-
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        for group in self.param_groups:
-            for name in _LATER & self.defaults.keys():
-                group.setdefault(name, self.defaults[name])
-        for value in self.state.values():
-            if self.counts and value and "step" not in value:
-                raise KeyError("step")  # the state of another kind of optimizer
-            if "step" in value and not isinstance(value["step"], Tensor):
-                value["step"] = ops.tensor(float(value["step"]))
-
-    def _update_all(self):
-        work = self.__dict__.get("_work")
-        if work is None:
-            work = self.__dict__["_work"] = Workspace()
-        for group in self.param_groups:
-            if group.get("capturable") or group.get("differentiable"):
-                self._refuse(group)
-            self._update_group(work, group)
-
-    def _refuse(self, group):
-        """Refuse what no CPU can do, where there is something to be done."""
-        if any(p.grad is not None for p in group["params"]):
-            refuse_at_step(group)
-
-    def _update_group(self, work, group):
-        names, known, small = self.names(group), {}, {}
-        place = user_place()
-        plain, remembers = not group.get("differentiable"), names or self.counts
-        traced = LOCAL.tracer is not None and self.counts and self._is_known()
-        repeats = LOCAL.tracer.repeats() if traced else None
-        for p in group["params"]:
-            grad = p._grad
-            if grad is None:
-                continue
-            if grad._value.dtype is None and grad.is_sparse:
-                self._update_sparse(group, p, grad)
-                continue
-            # Looking up a state makes it: an optimizer that remembers nothing must not look.
-            state = self.state[p] if remembers else None
-            if repeats is not None and state and p._value.dtype is None:
-                work = functools.partial(self._one, group, p, grad, state)
-                repeats.run((p, grad, *state.values()), work)
-                continue
-            count = self._counted(group, p, state) if remembers else 0
-            numbers = known.get(count)
-            if numbers is None:
-                numbers = known[count] = self._numbers(group, count, state)
-            tensors = [p, grad, *[state[name] for name in names]] if names else (p, grad)
-            arrays = _arrays(tensors) if plain else None
-            if arrays is None:
-                self.formula(TENSORS, numbers, *tensors)
-            elif names and arrays[0] is p._value and joinable(arrays):
-                small.setdefault((count, arrays[0].dtype.num), []).append((tensors, arrays))
-            else:
-                work.run(self.formula, numbers, arrays)
-                written(p, place)
-        for (count, _), entries in small.items():
-            work.run_joined(self.formula, known[count], entries)
-            for tensors, _ in entries:
-                written(tensors[0], place)
-
-    def _is_known(self):
-        """Whether an update is certain to read its own parameter, gradient, state and options
-        alone: all that computes it is written here."""
-        return all(OURS[getattr(type(self), name).__code__.co_filename] for name in _WORDS)
-
-    def _one(self, group, p, grad, state):
-        """The update of one parameter whose steps are counted, in public operations."""
-        numbers = self._numbers(group, self._counted(group, p, state), state)
-        self.formula(TENSORS, numbers, p, grad, *[state[name] for name in self.names(group)])
-
-    def _update_sparse(self, group, p, grad):
-        kind = self.kind or type(self).__name__
-        raise RuntimeError(
-            hinted(
-                f"{kind} does not support sparse gradients{self.instead}",
-                "make the layer with sparse=False, or use SGD, Adagrad or SparseAdam.",
-            )
-        )
-
-    def _numbers(self, group, count, state):
-        return self.numbers(group, count)
-
-    def _counted(self, group, p, state):
-        """The step count, one more than before; without one, whether this is not the first."""
-        fresh = not state
-        if not self.counts:
-            if fresh:
-                self.start(group, p, state)
-            return not fresh
-        if fresh:
-            state["step"] = ops.tensor(0.0)
-            self.start(group, p, state)
-        step = state["step"]
-        value = step._value
-        if isinstance(value, np.generic):
-            step._value = value = value + 1
-            return float(value)
-        step.add_(1)
-        if value.dtype is None:  # inside a trace: the numbers of the formula are traced with it
-            return step.to(float64)
-        return step.item()
-
-
-def _arrays(tensors):
-    """The tensors' memory, or None where some is not plain floating-point memory."""
-    first = tensors[0]._value.dtype
-    if first is not _F32 and first not in _FAST and first not in _REAL:
-        return None
-    arrays = []
-    for tensor in tensors:
-        value = tensor._value
-        if value.dtype is not first and value.dtype != first:
-            return None
-        arrays.append(value if value.__class__ is np.ndarray else tensor._array())
-    if first in _REAL:
-        if not all(array.flags.c_contiguous for array in arrays):
-            return None
-        arrays = [array.reshape(-1).view(_REAL[first]) for array in arrays]
-    return arrays
 
 
 ParamsT = object  # of annotations: parameters, named ones, or groups of them

@@ -3,8 +3,9 @@
 from .. import ops
 from ..frontend.tensor import Tensor
 from .adam import check_betas
+from .elementwise import Elementwise
 from .kernels import averaged, decayed
-from .optimizer import Elementwise, check_numbers, number
+from .optimizer import check_numbers, number
 
 __all__ = ["RAdam"]
 

@@ -1,7 +1,8 @@
 """RMSprop."""
 
+from .elementwise import Elementwise
 from .kernels import decayed
-from .optimizer import Elementwise, check_numbers, number
+from .optimizer import check_numbers, number
 from .options import refuse_at_step
 
 __all__ = ["RMSprop"]

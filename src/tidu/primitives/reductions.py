@@ -236,8 +236,8 @@ running_place = nondifferentiable(
 
 def _cumsum(x, *, axis):
     if x.dtype in HALVES:
-        return from_zero(np.cumsum(x.astype(np.float32), axis), axis).astype(x.dtype)
-    return from_zero(np.cumsum(x, axis, out=np.empty(x.shape, x.dtype)), axis)
+        return from_zero(np.add.accumulate(x.astype(np.float32), axis), axis).astype(x.dtype)
+    return from_zero(np.add.accumulate(x, axis, out=np.empty(x.shape, x.dtype)), axis)
 
 
 def from_zero(sums, axis):

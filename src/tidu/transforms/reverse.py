@@ -77,7 +77,7 @@ def run_pass(seeds, *, retain=False, create_graph=False, wanted=None, lift=wrap,
     if STATE.listeners:
         for listener in STATE.listeners:
             listener.pass_begins(job, seeds)
-    if LOCAL.tracer is not None:
+    if STATE.tracers and LOCAL.tracer is not None:
         _sweep_recorded(job, seeds)
     elif wanted is None and (not create_graph or (LOCAL.grad and not STATE.special)):
         _sweep(job, seeds)

@@ -13,7 +13,7 @@ from ..base.errors import hinted
 from ..core.dispatch import edges_of, record
 from ..core.handle import TensorBase, wrap
 from ..core.levels import Level, StandIn
-from ..core.modes import LOCAL, UNHURRIED, grad_enabled, listen, unlisten
+from ..core.modes import LOCAL, UNHURRIED, grad_enabled, listen, set_tracer, unlisten
 from ..core.versions import version
 from ..primitives.structural import detach
 from ..program.ir import Equation, Graph, Variable
@@ -51,18 +51,25 @@ class Stage(Level):
 
     def __enter__(self):
         super().__enter__()
-        self.outer = LOCAL.stage, LOCAL.tracer, LOCAL.batches, LOCAL.packing
-        LOCAL.stage = LOCAL.tracer = self
+        self.outer = LOCAL.stage, set_tracer(self), LOCAL.batches, LOCAL.packing
+        LOCAL.stage = self
         LOCAL.batches, LOCAL.packing = (), None
         listen(UNHURRIED)  # so that operations on plain tensors come here too
         return self
 
     def __exit__(self, *exc):
         unlisten(UNHURRIED)
-        LOCAL.stage, LOCAL.tracer, LOCAL.batches, LOCAL.packing = self.outer
+        LOCAL.stage, tracer, LOCAL.batches, LOCAL.packing = self.outer
+        set_tracer(tracer)
         super().__exit__(*exc)
         self._put_back(exc[0] is not None)
         return False
+
+    def asks_for_base(self, handle):
+        """What comes from outside of the body is known to those who record around it."""
+        outer = self.outer[1]
+        if outer is not None:
+            outer.asks_for_base(handle)
 
     # --- what a tensor is in the body ------------------------------------------------------
 

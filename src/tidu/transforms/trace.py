@@ -88,6 +88,9 @@ class Tracer(Reading):
     def looks_at(self, node):
         """The program looks at a step of the backward pass."""
 
+    def asks_for_base(self, handle):
+        """The program asks of which tensor another is a view."""
+
     def arrives(self, leaf):
         """A gradient arrives at a leaf."""
 

@@ -27,7 +27,7 @@ def check_writable(target, repeated=False):
         raise RuntimeError(_INFERENCE)
     if grad_enabled():
         check_tracked(target)
-    if LOCAL.tracer is not None:
+    if STATE.tracers and LOCAL.tracer is not None:
         LOCAL.tracer.writes(target)
 
 
@@ -137,7 +137,7 @@ def _steps(a):
 
 def untracked(self, other=None):
     """Whether a write to `self` needs no history, and nobody records it."""
-    if LOCAL.tracer is not None:
+    if STATE.tracers and LOCAL.tracer is not None:
         return False
     if STATE.special and not LOCAL.grad:
         return LOCAL.inference or not is_inference(self)

@@ -8,14 +8,14 @@ from ..compiler.interface import (
     graph_break,
     reset,
 )
-from . import eval_frame, exc
+from . import backends, config, eval_frame, exc, testing, utils
 from .eval_frame import OptimizedModule
 from .explanation import explain
 from .settings import (
-    config,
     mark_dynamic,
     mark_static,
     mark_static_address,
     maybe_mark_dynamic,
     optimize,
+    run,
 )

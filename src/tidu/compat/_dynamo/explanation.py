@@ -24,8 +24,8 @@ class GraphCompileReason:
 class ExplainOutput:
     """Graphs, what cuts the function between them, and their operations.
 
-    graphs: each printed with its elementary operations; tidu has no ATen graphs to give.
-    ops_per_graph: for each, the names of its operations.
+    graphs: the `torch.fx.GraphModule`s that a backend is given.
+    ops_per_graph: for each, the functions that it calls (methods are not among them).
     """
 
     graphs: list
@@ -46,45 +46,43 @@ class ExplainOutput:
             told = str(reason).replace("\n", "\n    ")
             lines += [f"  Break Reason {i}:", f"    Reason: {told}"]
         lines.append("Ops per Graph:")
-        for i, names in enumerate(self.ops_per_graph, 1):
-            lines += [f"  Ops {i}:", *[f"    {name}" for name in names]]
+        for i, functions in enumerate(self.ops_per_graph, 1):
+            lines += [f"  Ops {i}:", *[f"    {function}" for function in functions]]
         return "\n".join(lines) + "\n"
 
 
 def explain(f, *extra_args, **extra_kwargs):
-    """A function of arguments: it compiles `f` for them and gives an `ExplainOutput`.
-
-    Counts are of the programs that torch.compile makes here: PyTorch would cut at other statements
-    and count other operations.
+    """A function of arguments: it runs `f` on them and gives an `ExplainOutput` about the graphs
+    that a backend would be given.
 
     >>> import tidu as torch
     >>> def f(x):
     ...     return torch.relu(x) * 2
     >>> told = torch._dynamo.explain(f)(torch.ones(2))
-    >>> told.graph_count, told.graph_break_count, told.break_reasons
-    (1, 0, [])
+    >>> told.graph_count, told.graph_break_count, told.op_count
+    (1, 0, 2)
     """
 
     def inner(*args, **kwargs):
-        made = compile(f)
+        graphs = []
+
+        def keep(gm, example_inputs):
+            graphs.append(gm)
+            return gm.forward
+
+        made = compile(f, backend=keep)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             made(*args, **kwargs)
-        return _counted(getattr(made, "_compiled", made))
+        telling = getattr(getattr(made, "_compiled", made), "telling", None)
+        return _told(graphs, telling.reasons if telling else [])
 
     return inner(*extra_args, **extra_kwargs) if extra_args or extra_kwargs else inner
 
 
-def _counted(optimized):
-    if not hasattr(optimized, "with_stretches"):  # compilation is off: all runs eagerly
-        return ExplainOutput([], 0, 0, [], 0, [])
-    functions = optimized.with_stretches()
-    versions = [v for g in functions for kept in g.versions.values() for v in kept]
-    graphs = [version.compiled.forward.graph for version in versions]
-    names = [[equation.prim.name for equation in graph.equations] for graph in graphs]
-    reasons = [GraphCompileReason(text) for text in optimized.telling.reasons]
-    breaks = [r for r in reasons if "cannot be compiled as one graph" in r.reason]
+def _told(graphs, reasons):
+    functions = [[n.target for n in gm.graph.nodes if n.op == "call_function"] for gm in graphs]
+    breaks = [GraphCompileReason(r) for r in reasons if "cannot be compiled as one graph" in r]
     return ExplainOutput(
-        [str(graph) for graph in graphs], len(graphs), len(breaks), breaks,
-        sum(map(len, names)), names,
-    )  # fmt: skip
+        graphs, len(graphs), max(len(graphs) - 1, 0), breaks, sum(map(len, functions)), functions
+    )

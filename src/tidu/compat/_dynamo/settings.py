@@ -1,10 +1,12 @@
-"""Switches of PyTorch's compiler front end: kept without an effect, and `mark_dynamic`."""
+"""Sizes that vary (`mark_dynamic`), and torch.compile under its old names."""
+
+from functools import wraps
 
 from ..compilation import compile
-from ..compilation.settings import config
+from ..compiler.interface import set_stance
 
-__all__ = ["config", "mark_dynamic", "mark_static",
-           "mark_static_address", "maybe_mark_dynamic", "optimize"]  # fmt: skip
+__all__ = ["mark_dynamic", "mark_static", "mark_static_address", "maybe_mark_dynamic", "optimize",
+           "run"]  # fmt: skip
 
 
 def mark_dynamic(t, index, **bounds):
@@ -36,6 +38,20 @@ def mark_static_address(t, guard=True):
     """Accepted: a compiled function asks where its tensors lie at each call."""
 
 
-def optimize(backend="inductor", *, nopython=False, **options):
-    """torch.compile under its old name."""
-    return lambda given: compile(given, backend=backend, fullgraph=nopython)
+def optimize(backend="inductor", *, nopython=False, disable=False, dynamic=None, **options):
+    """torch.compile under its old name, as a decorator."""
+    return lambda given: compile(given, backend=backend, fullgraph=nopython, dynamic=dynamic,
+                                 disable=disable)  # fmt: skip
+
+
+def run(fn=None):
+    """`fn`, a compiled function, as one that uses what is compiled and compiles nothing."""
+    if fn is None:
+        return run
+
+    @wraps(fn)
+    def running(*args, **kwargs):
+        with set_stance("eager_on_recompile"):
+            return fn(*args, **kwargs)
+
+    return running

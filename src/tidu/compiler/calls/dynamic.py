@@ -16,7 +16,7 @@ from ..recording.breaks import Undecided
 from ..recording.capture import capture
 from .versions import version_of
 
-__all__ = ["is_dynamic", "learn"]
+__all__ = ["at_other_sizes", "is_dynamic", "learn"]
 
 _MARKS = "_dynamo_dynamic_indices"
 
@@ -28,19 +28,24 @@ def is_dynamic(dynamic, tensors):
 
 def learn(function, args, kwargs, tensors, reached):
     """Note the texts that other sizes have; nothing is learnt where they make an error."""
-    for sizes in _candidates(tensors):
-        others = {id(t): _at(t, s) for t, s in zip(tensors, sizes, strict=True)}
-        if any(t is None for t in others.values()):
-            continue
-        given = tree.map(lambda a, others=others: others.get(id(a), a), (args, kwargs))
+    for given, others in at_other_sizes(args, kwargs, tensors):
         reach = reached(function, *given)
         try:
             captured = capture(function, *given, reach)
             with shared_code.noting():
-                version_of(captured, reach, [others[id(t)] for t in tensors], True)
+                version_of(captured, reach, others, True)
         except (Exception, Undecided):
             continue
         return
+
+
+def at_other_sizes(args, kwargs, tensors):
+    """((args, kwargs), the tensors among them) for other sizes that a function may take."""
+    for sizes in _candidates(tensors):
+        others = {id(t): _at(t, s) for t, s in zip(tensors, sizes, strict=True)}
+        if not any(t is None for t in others.values()):
+            given = tree.map(lambda a, others=others: others.get(id(a), a), (args, kwargs))
+            yield given, [others[id(t)] for t in tensors]
 
 
 def _candidates(tensors):

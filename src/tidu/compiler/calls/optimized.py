@@ -12,6 +12,7 @@ import numpy as np
 from ...base import tree
 from ...base.errors import out_of_memory
 from ...base.process.forks import across
+from ...base.switches import switch
 from ...core.handle import TensorBase
 from ...core.modes import LOCAL, STATE, UNHURRIED
 from ...core.native import waiting
@@ -30,7 +31,7 @@ from ..recording.capture import capture
 from ..recording.growing import append_only
 from ..recording.numbers import for_all
 from ..recording.reach import Reach, hooks_at, tensors_in
-from ..recording.starting import starts
+from ..recording.starting import Begun, clears, starts
 from . import guards, limits
 from .callees import Callees
 from .dynamic import is_dynamic, learn
@@ -42,7 +43,7 @@ from .telling import Telling, explained
 from .versions import VALUE_ERRORS, version_of
 from .ways import Way, captured_way, follow
 
-__all__ = ["STANCE", "Break", "Optimized", "Wanted", "counts", "forget_all", "running"]
+__all__ = ["STANCE", "Break", "Optimized", "Wanted", "counts", "forget_all", "reached", "running"]
 
 _COUNTS = {"captured": 0, "compiled": 0, "eager": 0}
 STANCE = ["default"]  # what `compiler.set_stance` said last
@@ -193,6 +194,20 @@ class Optimized:
         _COUNTS["eager"] += 1
         return self.function(*args, **kwargs)
 
+    def _first_by(self, begun, version, tensors, args, kwargs, floats):
+        """The same in which optimizers take their first step: they are as they were if it fails."""
+        try:
+            result = self._run(version, tensors, floats)
+        except MemoryError as error:
+            begun.undo()
+            raise out_of_memory(error) from None
+        except _ValueError:
+            begun.undo()
+        else:
+            return self._shorter(version, result, args, kwargs)
+        _COUNTS["eager"] += 1
+        return self.function(*args, **kwargs)
+
     @staticmethod
     def _run(version, tensors, floats):
         """The program; an error that depends on values has changed nothing."""
@@ -229,34 +244,22 @@ class Optimized:
 
     def _trial(self, key, kept, why, tensors, args, kwargs, answers):
         """What to call: a new version, or the function itself."""
-        if STANCE[-1] == "fail_on_recompile":
-            raise self.telling.no_recompile()
-        if STANCE[-1] == "eager_on_recompile" or limits.waits(self.versions, self.met, key):
-            _COUNTS["eager"] += 1
-            return lambda: self.function(*args, **kwargs)
-        if not answers:
-            self.telling.of_another(self.versions, key, why)
-        many = limits.too_many(self.versions, key, kept, answers)
-        if many:
-            found = Break(many)
-            return lambda: self._otherwise(key, found, args, kwargs)
+        instead = self._untried(key, kept, why, args, kwargs, answers)
+        if instead is not None:
+            return instead
         RUNNING.append(get_ident())
-        found = version = None
+        found = version = begun = None
         first_step = False
         try:
-            dynamic = is_dynamic(self.dynamic, tensors)
-            varying = dynamic or limits.varies(self.versions, key)
-            if dynamic and not limits.known(self.versions, key):
-                self._learn(args, kwargs, tensors)
-            reach = _reached(self.function, args, kwargs)
+            reach, varying = self._looked(key, args, kwargs, tensors)
             first_step = not (answers or self.trials.get(key)) and starts(self.function, reach)
-            if first_step and not self.fullgraph:  # where it may break at nothing else
-                return lambda: self._tried(key, args, kwargs)
-            try:
-                captured, answers, open_ = self._recorded(key, args, kwargs, reach, answers)
-            except Hooked:
-                reach = _reached(self.function, args, kwargs, hooks=True)
-                captured, answers, open_ = self._recorded(key, args, kwargs, reach, answers)
+            if first_step:
+                begun, recorded, first_step = self._begun(key, tensors, args, kwargs, reach)
+                if first_step and not self.fullgraph:  # where it may break at nothing else
+                    return lambda: self._tried(key, args, kwargs)
+            if begun is None:
+                recorded = self._recording(key, args, kwargs, reach, answers)
+            captured, answers, open_, reach = recorded
             if open_:
                 kept = self.versions.setdefault(opened(key), [])
             if self.telling.is_stretch and not captured.graph.equations:
@@ -275,18 +278,85 @@ class Optimized:
             found = Break(text, frames_of(error))
         finally:
             RUNNING.pop()
+            if begun is not None and version is None:
+                begun.undo()
         if found is not None:
             return lambda: self._broken(key, found, args, kwargs, first_step)
+        self._keep(version, kept, captured)
+        given = version, tensors, args, kwargs, floats_in(tree.leaves((args, kwargs)))
+        return lambda: self._by(*given) if begun is None else self._first_by(begun, *given)
+
+    def _untried(self, key, kept, why, args, kwargs, answers):
+        """What to call where no version is to be made; None if one is."""
+        if STANCE[-1] == "fail_on_recompile":
+            raise self.telling.no_recompile()
+        if STANCE[-1] == "eager_on_recompile" or limits.waits(self.versions, self.met, key):
+            _COUNTS["eager"] += 1
+            return lambda: self.function(*args, **kwargs)
+        if not answers:
+            self.telling.of_another(self.versions, key, why)
+            if any(self.versions.values()) and switch("_dynamo", "error_on_recompile"):
+                raise self.telling.recompiled(why)
+        many = limits.too_many(self.versions, key, kept, answers)
+        if many:
+            found = Break(many)
+            return lambda: self._otherwise(key, found, args, kwargs)
+        return None
+
+    def _looked(self, key, args, kwargs, tensors):
+        """(the Reach of a call, whether its version is to serve other sizes)."""
+        dynamic = is_dynamic(self.dynamic, tensors)
+        varying = dynamic or limits.varies(self.versions, key)
+        if dynamic and not limits.known(self.versions, key):
+            self._learn(args, kwargs, tensors)
+        return reached(self.function, args, kwargs), varying
+
+    def _keep(self, version, kept, captured):
         _COUNTS["captured"] += 1
         for watch in WATCHERS:
             watch(self.telling.name, captured, version.compiled)
         kept.insert(0, version)
-        floats = floats_in(tree.leaves((args, kwargs)))
-        return lambda: self._by(version, tensors, args, kwargs, floats)
+
+    def _begun(self, key, tensors, args, kwargs, reach):
+        """(Begun, what `_recording` gives, whether the first step is still to come) of a call in
+        which optimizers seem to take their first step. It may drop gradients at its begin, or, in a
+        second attempt, at its end."""
+        for gradients in (True, False) if clears(self.function, reach) else ():
+            begun, held = Begun(reach, gradients), False
+            if not begun.ready:
+                break
+            if any(id(t) in begun.blanks for t in tensors):  # a call's kind tells its gradient
+                begun.undo()
+                break
+            try:
+                ready = reached(self.function, args, kwargs)
+                recorded = self._recording(key, args, kwargs, ready, ())
+                captured, answers, *_ = recorded
+                held = not answers and begun.holds(captured)
+                if held:
+                    return begun, recorded, False
+                if not begun.steps(captured):
+                    return None, None, False
+                if not begun.drops(captured):
+                    break
+            except Exception:  # the user's own, too: the function itself will raise it
+                break
+            finally:
+                if not held:
+                    begun.undo()
+        return None, None, True
+
+    def _recording(self, key, args, kwargs, reach, answers):
+        """What `_recorded` gives, and the Reach it was made with."""
+        try:
+            return *self._recorded(key, args, kwargs, reach, answers), reach
+        except Hooked:
+            reach = reached(self.function, args, kwargs, hooks=True)
+            return *self._recorded(key, args, kwargs, reach, answers), reach
 
     def _learn(self, args, kwargs, tensors):
         """What other sizes change in the code, before any is made."""
-        learn(self.function, args, kwargs, tensors, _reached)
+        learn(self.function, args, kwargs, tensors, reached)
 
     def _version(self, captured, reach, tensors, varying):
         return version_of(captured, reach, tensors, varying)
@@ -403,7 +473,8 @@ class _Bound:
         return self.optimized(self.instance, *args, **kwargs)
 
 
-def _reached(function, args, kwargs, hooks=False):
+def reached(function, args, kwargs, hooks=False):
+    """The Reach of a call."""
     leaves = tree.leaves((args, kwargs))
     given = [a for a in leaves if isinstance(a, TensorBase)] if hooks else ()
     called = [hook for a in given for attached in hooks_at(a) for hook in attached.values()]

@@ -10,6 +10,7 @@ from ...base.errors import hinted
 from ...base.frames import user_depth
 from ...base.lazy import lazy_module
 from ..recording.breaks import Behind, Wanted, code_of
+from .errors import RecompileError, Unsupported
 from .keys import difference, loosened
 
 __all__ = ["Telling", "explained"]
@@ -85,7 +86,14 @@ class Telling:
 
     def refusal(self, error):
         """The error where `fullgraph` forbids a break."""
-        return RuntimeError(hinted(self._text(error), _FULL_GRAPH))
+        return Unsupported(hinted(self._text(error), _FULL_GRAPH))
+
+    def recompiled(self, reason):
+        """The error where `torch._dynamo.config.error_on_recompile` forbids another version."""
+        return RecompileError(
+            f"Recompiling function {self.name}\n    triggered by the following guard failure(s):\n"
+            f"    - {reason or 'it is called with arguments of another kind'}"
+        )
 
     def no_recompile(self):
         return RuntimeError(_RECOMPILE.format(self.name))

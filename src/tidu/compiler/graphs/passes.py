@@ -17,7 +17,7 @@ from .exchanges import pooled_first, summed_first
 from .expansions import expanded
 from .halves import widened
 from .layouts import laid_out
-from .maxima import places_kept
+from .maxima import places_kept, pooled_at_once
 from .questions import check, demand
 from .recomputation import recomputed
 from .reshapes import reshaped_last
@@ -273,10 +273,11 @@ PASSES = {
     "keep places": places_kept,
     "reshape last": reshaped_last, "recompute": recomputed, "orders given": _given_orders,
     "old values": _old_values, "own memory": _own_memory, "lay out": laid_out,
+    "pool at once": pooled_at_once,
 }  # fmt: skip
 
 OF_MEMORY = ("orders given", "old values", "own memory")
-BY_SIZE = ("recompute", "lay out")  # those that choose by sizes
+BY_SIZE = ("recompute", "lay out", "pool at once")  # those that choose by sizes
 
 
 def run(outside, seen=None, varying=False):

@@ -222,7 +222,9 @@ def _elementwise(made, e, ins, shape):
 def _product_of(made, together, shape, ins):
     """The step of whose epilogue these equations can be, all else being ready before it."""
     k = step_of(_ready(made, ins))
-    step = made.steps[k] if k >= 0 and not made.varying else None
+    step = made.steps[k] if k >= 0 else None
+    if made.varying and not isinstance(step, Convolution):
+        return None  # whether a product takes them depends on sizes
     if getattr(step, "out", None) is None or step.out.shape != tuple(shape):
         return None
     if isinstance(step, Convolution):
@@ -251,14 +253,22 @@ def _with_tiles(made, step, together):
 
 def _with_planes(made, step, together, ins):
     """Whether these are worth doing with each part of a convolution: what is plain, does not go on
-    into what is not, lies plane by plane, and reads nothing else that lies unevenly in a plane."""
+    into what is not, or is added up, which loops do at once, lies plane by plane, and reads nothing
+    else that lies unevenly in a plane."""
     (out,) = together[-1].outs
-    if out in made.before_functions or not all(map(plain, together)):
+    ends = out in made.kept and out not in made.before_functions
+    if not ends or _added_up(made, together) or not all(map(plain, together)):
         return False
     if any(v in made.graph.orders for e in together for v in e.outs):
         return False
     refs = [made.refs[i] for i in ins if i in made.refs]
     return all(flat(ref, step.out.shape) is not None for ref in refs)
+
+
+def _added_up(made, together):
+    """Whether something reduces what these compute."""
+    readers = [r for e in together for r in made.readers.get(e.outs[0], ())]
+    return any(r is not None and r.prim in REDUCTIONS for r in readers)
 
 
 def _joinable(made, shape, at, ins):
@@ -340,9 +350,11 @@ def _multiply(made, e, x, y, out):
 
 def _takes_epilogue(made, e):
     """Whether it is a convolution by loops of our own, which compute an epilogue."""
-    if made.varying or e.prim not in (convolution, transposed_convolution):
+    if e.prim not in (convolution, transposed_convolution):
         return False
     x, w = e.ins[:2]
+    if made.varying:
+        return x.element_type.char in "fd"
     size = x.shape[2:] if e.prim is transposed_convolution else e.outs[0].shape[2:]
     return x.element_type.char in "fd" and convolves(x.shape[0], w.shape, size)
 

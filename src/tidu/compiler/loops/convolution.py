@@ -13,7 +13,7 @@ from ...core.blocks import THREADS
 from ..machine.code import kind_of
 from ..machine.pool import ensure
 from . import convolution_products as products
-from . import winograd
+from . import maxima, winograd
 from .convolution_code import correlate, panels, weigh
 from .convolution_epilogues import Results
 from .convolution_plan import Plan, forward_axis, transposed_axes
@@ -30,7 +30,7 @@ from .convolution_sizes import (
     wide,
 )
 
-__all__ = ["convolve", "input_gradient", "into", "serves", "weight_gradient"]
+__all__ = ["convolve", "input_gradient", "into", "largest", "serves", "weight_gradient"]
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 LEAST = 1 << 16  # multiplications below which the tables cost more than they gain
@@ -179,6 +179,24 @@ def _mend(x, broken, results, directly):
         results.y[broken] = again.y
         for image in broken.tolist():
             results.finish(image, 1)
+
+
+def largest(outs, x, w, bias, stride, padding, dilation, groups, size):
+    """The largest of each window of 2x2, side by side, of a convolution of this size, and which one
+    that is: in `outs`, one array or two. None where Winograd's sums do not serve, of which that is
+    asked in registers."""
+    if not (serves(len(x), w.shape, size) and _usable(x, w, bias)) or prod(size) < FEW:
+        return None
+    if not winograd.serves(x, w.shape[0], size, w.shape[2:], stride, dilation, groups):
+        return None
+    parted, shape = w.reshape(groups, -1, *w.shape[1:]), (len(x), w.shape[0], *size)
+    broken = winograd.largest_of(x, parted, bias, padding, groups, shape, outs)
+    if broken.size:
+        again = Results(np.empty((len(broken), *shape[1:]), x.dtype))
+        _convolve(x[broken], w, bias, stride, padding, dilation, groups, again)
+        for out, part in zip(outs, maxima.largest_of(again.y, len(outs) > 1), strict=True):
+            out[broken] = part
+    return outs
 
 
 def _convolve(x, w, bias, stride, before, dilation, groups, results):

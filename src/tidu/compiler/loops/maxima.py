@@ -3,6 +3,8 @@
 Eager finds the places again on the way back. A program whose passes have seen both ways keeps them:
 `max_taps` gives, beside the maxima, the number of each one's element in its window, in 8 bits, and
 `taps_place` puts cotangents there without what was pooled, which need not live until then.
+`convolution_largest` is a convolution and what `max_taps` or `max_pool` make of it in windows of
+2x2, where nobody reads what is pooled: it need not be anywhere.
 """
 
 from math import prod
@@ -12,10 +14,11 @@ import numpy as np
 from ...core.handle import element_type, shape_of
 from ...core.primitive import Primitive
 from ...primitives import pooling as eager
+from ...primitives.convolution import convolution
 from ...primitives.sliding import tail
 from . import pooling
 
-__all__ = ["max_taps", "taps_place"]
+__all__ = ["PAIRS", "convolution_largest", "largest_of", "max_taps", "taps_place"]
 
 BYTE = np.dtype(np.int8)
 
@@ -77,4 +80,34 @@ max_taps = Primitive("max_taps", _max_taps, ("x",), shape=_shapes, tex="max_taps
 taps_place = Primitive(
     "taps_place", _taps_place, ("g", "taps"), tex="taps_place(g, taps)",
     shape=lambda prim, args, params: (params["shape"], element_type(args[0])),
+)  # fmt: skip
+
+
+# --- convolutions ---------------------------------------------------------------------------------
+
+PAIRS = {"kernel": (2, 2), "stride": (2, 2), "padding": (0, 0), "dilation": (1, 1)}
+
+
+def largest_of(y, places):
+    """The largest of the windows of `PAIRS`, and, if `places` are asked for, which one that is."""
+    size = tuple([n // 2 for n in y.shape[2:]])
+    prim = max_taps if places else eager.max_pool
+    found = prim.eval(y, **PAIRS, size=size)
+    return found if places else (found,)
+
+
+def _convolution_largest(x, weight, bias=None, *, places, **params):
+    given = (x, weight) if bias is None else (x, weight, bias)
+    return largest_of(convolution.eval(*given, **params), places)
+
+
+def _largest_shapes(prim, args, params):
+    x, weight = args[:2]
+    shape = (shape_of(x)[0], shape_of(weight)[0], *[n // 2 for n in params["size"]])
+    return [(shape, element_type(x)), (shape, BYTE)][: 1 + params["places"]]
+
+
+convolution_largest = Primitive(
+    "convolution_largest", _convolution_largest, ("x", "weight", "bias"), shape=_largest_shapes,
+    tex="max_taps(convolve(x, weight) + bias)",
 )  # fmt: skip

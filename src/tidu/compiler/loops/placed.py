@@ -28,7 +28,12 @@ def _taps_place(outs, g, taps, *, size, **windows):
     return pooling.taps_place(g, taps, **windows, into=outs[0])
 
 
+def _largest(outs, x, weight, bias=None, *, places, **params):
+    return convolutions.largest(outs, x, weight, bias, **params)
+
+
 INTO = {
     convolution: _convolution(False), transposed_convolution: _convolution(True),
+    maxima.convolution_largest: _largest,
     maxima.max_taps: _max_taps, maxima.taps_place: _taps_place,
 }  # fmt: skip

@@ -142,79 +142,263 @@ end:
 """
 
 # The place of the key of rank %number in the stable order: of the keys equal to it, the one with as
-# many before it as there are ranks between.
+# many before it as there are ranks between. It is looked for among the keys between two of a sample
+# whose ranks are a little lower and a little higher, and among all where these were wrong. "middle"
+# is the first NaN, if there is one, "middle number" the middle of those that are none.
 _PLACE = """
-define internal void @place(ptr %k, ptr %o, ptr %k2, i64 %number, i64 %size) {
+declare double @llvm.sqrt.f64(double)
+define internal i64 @key_or(ptr %k, i64 %at, i64 %count, i64 %else) alwaysinline {
 entry:
-  %bytes = shl i64 %size, 3
-  call void @llvm.memcpy.p0.p0.i64(ptr %k2, ptr %k, i64 %bytes, i1 false)
-  call void @select_nth(ptr %k, ptr %o, i64 %number, i64 %size)
-  %x = call i64 @key(ptr %k, i64 %number)
-  br label %count
-count:
-  %i = phi i64 [0, %entry], [%i1, %count]
-  %less = phi i64 [0, %entry], [%less1, %count]
-  %y = call i64 @key(ptr %k2, i64 %i)
-  %is = icmp slt i64 %y, %x
-  %one = zext i1 %is to i64
-  %less1 = add i64 %less, %one
+  %inside = icmp ult i64 %at, %count
+  br i1 %inside, label %there, label %end
+there:
+  %x = call i64 @key(ptr %k, i64 %at)
+  br label %end
+end:
+  %y = phi i64 [%else, %entry], [%x, %there]
+  ret i64 %y
+}
+define internal {i64, i64} @between(ptr %k, ptr %o, i64 %number, i64 %size) {
+entry: ; two keys, between which the one of this rank should be
+  %some = lshr i64 %size, 4
+  %many = call i64 @llvm.smax.i64(i64 %some, i64 16)
+  %count = call i64 @llvm.smin.i64(i64 %many, i64 512)
+  %step = udiv i64 %size, %count
+  br label %take
+take:
+  %i = phi i64 [0, %entry], [%i1, %take]
+  %from = mul i64 %i, %step
+  %x = call i64 @key(ptr %k, i64 %from)
+  %to = getelementptr i64, ptr %o, i64 %i
+  store i64 %x, ptr %to
+  %i1 = add i64 %i, 1
+  %more = icmp slt i64 %i1, %count
+  br i1 %more, label %take, label %taken
+taken:
+  call void @sort(ptr %o, ptr %o, i64 0, i64 %count)
+  %c = sitofp i64 %count to double
+  %root = call double @llvm.sqrt.f64(double %c)
+  %wide = fmul double %root, 1.25
+  %around = fptosi double %wide to i64
+  %scaled = mul i64 %number, %count
+  %rank = udiv i64 %scaled, %size
+  %below = sub i64 %rank, %around
+  %next = add i64 %rank, %around
+  %above = add i64 %next, 1
+  %low = call i64 @key_or(ptr %o, i64 %below, i64 %count, i64 -9223372036854775808)
+  %high = call i64 @key_or(ptr %o, i64 %above, i64 %count, i64 9223372036854775807)
+  %r0 = insertvalue {i64, i64} poison, i64 %low, 0
+  %r1 = insertvalue {i64, i64} %r0, i64 %high, 1
+  ret {i64, i64} %r1
+}
+define internal i64 @of_rank(ptr %k, ptr %o, i64 %number, i64 %size) {
+entry: ; the keys stay as they are, %o is room
+  %long = icmp sgt i64 %size, 128
+  br i1 %long, label %sample, label %all
+sample:
+  %ends = call {i64, i64} @between(ptr %k, ptr %o, i64 %number, i64 %size)
+  %low = extractvalue {i64, i64} %ends, 0
+  %high = extractvalue {i64, i64} %ends, 1
+  %range = sub i64 %high, %low
+  br label %part
+part:
+  %i = phi i64 [0, %sample], [%i1, %part]
+  %n = phi i64 [0, %sample], [%n1, %part]
+  %x = call i64 @key(ptr %k, i64 %i)
+  %at = getelementptr i64, ptr %o, i64 %n
+  store i64 %x, ptr %at
+  %over = sub i64 %x, %low
+  %in = icmp ule i64 %over, %range
+  %one = zext i1 %in to i64
+  %n1 = add i64 %n, %one
   %i1 = add i64 %i, 1
   %more = icmp slt i64 %i1, %size
-  br i1 %more, label %count, label %counted
-counted:
-  %wanted = sub i64 %number, %less1
-  br label %look
-look:
-  %j = phi i64 [0, %counted], [%j1, %look]
-  %left = phi i64 [%wanted, %counted], [%left1, %look]
-  %z = call i64 @key(ptr %k2, i64 %j)
-  %same = icmp eq i64 %z, %x
-  %two = zext i1 %same to i64
-  %left1 = sub i64 %left, %two
-  %j1 = add i64 %j, 1
-  %on = icmp sge i64 %left1, 0
-  br i1 %on, label %look, label %found
-found:
+  br i1 %more, label %part, label %parted
+parted:
+  %less = call i64 @count_below(ptr %k, i64 %low, i64 %size)
+  %rank = sub i64 %number, %less
+  %hit = icmp ult i64 %rank, %n1
+  br i1 %hit, label %select, label %all
+all:
+  %bytes = shl i64 %size, 3
+  call void @llvm.memcpy.p0.p0.i64(ptr %o, ptr %k, i64 %bytes, i1 false)
+  br label %select
+select:
+  %nth = phi i64 [%rank, %parted], [%number, %all]
+  %count = phi i64 [%n1, %parted], [%size, %all]
+  call void @select_nth(ptr %o, ptr %o, i64 %nth, i64 %count) ; no places are moved
+  %found = call i64 @key(ptr %o, i64 %nth)
+  ret i64 %found
+}
+define internal void @place(ptr %k, ptr %o, i64 %number, i64 %size) {
+entry:
+  %x = call i64 @of_rank(ptr %k, ptr %o, i64 %number, i64 %size)
+  %less = call i64 @count_below(ptr %k, i64 %x, i64 %size)
+  %wanted = sub i64 %number, %less
+  %j = call i64 @place_of(ptr %k, i64 %x, i64 %wanted, i64 %size)
   store i64 %j, ptr %o
   ret void
 }
-define internal void @middle(ptr %k, ptr %o, ptr %k2, i64 %number, i64 %size) {
+define internal void @middle(ptr %k, ptr %o, i64 %number, i64 %size) {
 entry:
-  br label %look
+  %below = call i64 @count_below(ptr %k, i64 9223372036854775807, i64 %size)
+  %none = icmp eq i64 %below, %size
+  br i1 %none, label %whole, label %look
 look:
-  %i = phi i64 [0, %entry], [%i1, %next]
-  %x = call i64 @key(ptr %k, i64 %i)
-  %hole = icmp eq i64 %x, 9223372036854775807
-  br i1 %hole, label %found, label %next
-next:
-  %i1 = add i64 %i, 1
-  %more = icmp slt i64 %i1, %size
-  br i1 %more, label %look, label %whole
+  %j = call i64 @place_of(ptr %k, i64 9223372036854775807, i64 0, i64 %size)
+  store i64 %j, ptr %o
+  ret void
 whole:
-  call void @place(ptr %k, ptr %o, ptr %k2, i64 %number, i64 %size)
+  call void @place(ptr %k, ptr %o, i64 %number, i64 %size)
   ret void
-found:
-  store i64 %i, ptr %o
+}
+define internal void @middle_number(ptr %k, ptr %o, i64 %size) {
+entry:
+  %n = call i64 @count_below(ptr %k, i64 9223372036854775807, i64 %size)
+  %least = call i64 @llvm.smax.i64(i64 %n, i64 1)
+  %below = sub i64 %least, 1
+  %number = lshr i64 %below, 1
+  call void @place(ptr %k, ptr %o, i64 %number, i64 %size)
   ret void
+}
+"""
+
+# How many keys are below one, and where the one after %wanted others that equal it is: eight at a
+# time, then one by one.
+_COUNTS = """
+declare i8 @llvm.ctpop.i8(i8)
+define internal <8 x i64> @eight_of(i64 %x) alwaysinline {
+  %one = insertelement <8 x i64> poison, i64 %x, i64 0
+  %all = shufflevector <8 x i64> %one, <8 x i64> poison, <8 x i32> zeroinitializer
+  ret <8 x i64> %all
+}
+define internal <8 x i64> @eight(ptr %k, i64 %i) alwaysinline {
+  %at = getelementptr i64, ptr %k, i64 %i
+  %v = load <8 x i64>, ptr %at, align 8
+  ret <8 x i64> %v
+}
+define internal i64 @ones(<8 x i1> %which) alwaysinline {
+  %bits = bitcast <8 x i1> %which to i8
+  %count = call i8 @llvm.ctpop.i8(i8 %bits)
+  %n = zext i8 %count to i64
+  ret i64 %n
+}
+define internal i64 @count_below(ptr %k, i64 %x, i64 %size) {
+entry:
+  %xs = call <8 x i64> @eight_of(i64 %x)
+  %whole = and i64 %size, -8
+  br label %wide
+wide:
+  %i = phi i64 [0, %entry], [%i1, %some]
+  %n = phi i64 [0, %entry], [%n1, %some]
+  %in = icmp slt i64 %i, %whole
+  br i1 %in, label %some, label %rest
+some:
+  %v = call <8 x i64> @eight(ptr %k, i64 %i)
+  %less = icmp slt <8 x i64> %v, %xs
+  %add = call i64 @ones(<8 x i1> %less)
+  %n1 = add i64 %n, %add
+  %i1 = add i64 %i, 8
+  br label %wide
+rest:
+  %j = phi i64 [%i, %wide], [%j1, %single]
+  %m = phi i64 [%n, %wide], [%m1, %single]
+  %left = icmp slt i64 %j, %size
+  br i1 %left, label %single, label %done
+single:
+  %y = call i64 @key(ptr %k, i64 %j)
+  %is = icmp slt i64 %y, %x
+  %one = zext i1 %is to i64
+  %m1 = add i64 %m, %one
+  %j1 = add i64 %j, 1
+  br label %rest
+done:
+  ret i64 %m
+}
+define internal i64 @place_of(ptr %k, i64 %x, i64 %wanted, i64 %size) {
+entry:
+  %xs = call <8 x i64> @eight_of(i64 %x)
+  %last = sub i64 %size, 8
+  br label %wide
+wide:
+  %i = phi i64 [0, %entry], [%i1, %on]
+  %left = phi i64 [%wanted, %entry], [%left1, %on]
+  %in = icmp sle i64 %i, %last
+  br i1 %in, label %some, label %rest
+some:
+  %v = call <8 x i64> @eight(ptr %k, i64 %i)
+  %same = icmp eq <8 x i64> %v, %xs
+  %n = call i64 @ones(<8 x i1> %same)
+  %left1 = sub i64 %left, %n
+  %here = icmp slt i64 %left1, 0
+  br i1 %here, label %rest, label %on
+on:
+  %i1 = add i64 %i, 8
+  br label %wide
+rest:
+  %j = phi i64 [%i, %wide], [%i, %some], [%j1, %next]
+  %r = phi i64 [%left, %wide], [%left, %some], [%r1, %next]
+  %y = call i64 @key(ptr %k, i64 %j)
+  %is = icmp eq i64 %y, %x
+  %one = zext i1 %is to i64
+  %r1 = sub i64 %r, %one
+  %found = icmp slt i64 %r1, 0
+  br i1 %found, label %end, label %next
+next:
+  %j1 = add i64 %j, 1
+  br label %rest
+end:
+  ret i64 %j
 }
 """
 
 # The keys of a row's elements, integers in their order: equal for equal ones, NaN above all; all
 # bits turned round by a %flip of -1, for a falling order.
 SPREAD = """
+define internal <8 x i64> @keys_of(<8 x LOADED> %v) alwaysinline {
+KEYS
+  ret <8 x i64> %key
+}
+define internal i64 @key_of(LOADED %v) alwaysinline {
+KEY
+  ret i64 %key
+}
 define internal void @spread(ptr %x, ptr %k, ptr %o, i64 %flip, i64 %size) {
 entry:
-  br label %next
-next:
-  %i = phi i64 [0, %entry], [%i1, %next]
+  %one = insertelement <8 x i64> poison, i64 %flip, i64 0
+  %flips = shufflevector <8 x i64> %one, <8 x i64> poison, <8 x i32> zeroinitializer
+  %whole = and i64 %size, -8
+  br label %wide
+wide:
+  %i = phi i64 [0, %entry], [%i1, %eight]
+  %p = phi <8 x i64> [<i64 0, i64 1, i64 2, i64 3, i64 4, i64 5, i64 6, i64 7>, %entry],
+                     [%p1, %eight]
+  %in = icmp slt i64 %i, %whole
+  br i1 %in, label %eight, label %rest
+eight:
   %at = getelementptr LOADED, ptr %x, i64 %i
-  %v = load LOADED, ptr %at
-KEY
-  %turned = xor i64 %key, %flip
-  call void @set(ptr %k, ptr %o, i64 %i, i64 %turned, i64 %i)
-  %i1 = add i64 %i, 1
-  %more = icmp slt i64 %i1, %size
-  br i1 %more, label %next, label %done
+  %v = load <8 x LOADED>, ptr %at, align 1
+  %keys = call <8 x i64> @keys_of(<8 x LOADED> %v)
+  %turned = xor <8 x i64> %keys, %flips
+  %ka = getelementptr i64, ptr %k, i64 %i
+  store <8 x i64> %turned, ptr %ka, align 8
+  %oa = getelementptr i64, ptr %o, i64 %i
+  store <8 x i64> %p, ptr %oa, align 8
+  %p1 = add <8 x i64> %p, <i64 8, i64 8, i64 8, i64 8, i64 8, i64 8, i64 8, i64 8>
+  %i1 = add i64 %i, 8
+  br label %wide
+rest:
+  %j = phi i64 [%i, %wide], [%j1, %single]
+  %left = icmp slt i64 %j, %size
+  br i1 %left, label %single, label %done
+single:
+  %bt = getelementptr LOADED, ptr %x, i64 %j
+  %w = load LOADED, ptr %bt
+  %key = call i64 @key_of(LOADED %w)
+  %turn = xor i64 %key, %flip
+  call void @set(ptr %k, ptr %o, i64 %j, i64 %turn, i64 %j)
+  %j1 = add i64 %j, 1
+  br label %rest
 done:
   ret void
 }
@@ -229,7 +413,8 @@ next:
   %i = phi i64 [0, %entry], [%i1, %next]
   %j = add i64 %from, %i
   %p = call i64 @key(ptr %o, i64 %j)
-  %at = getelementptr WORD, ptr %x, i64 %p
+  %there = call i64 @llvm.smax.i64(i64 %p, i64 0) ; of a mode that is not known it is -1
+  %at = getelementptr WORD, ptr %x, i64 %there
   %v = load WORD, ptr %at
   %to = getelementptr WORD, ptr %values, i64 %i
   store WORD %v, ptr %to
@@ -252,8 +437,9 @@ CALLS = {
   call void @sort(ptr %k, ptr %o, i64 0, i64 %number)""",
     "quickselect": "call void @quickselect(ptr %k, ptr %o, i64 %number, i64 %size)",
     "mode": "call void @mode(ptr %k, ptr %o, i64 %number, i64 %size)",
-    "place": "call void @place(ptr %k, ptr %o, ptr %k2, i64 %number, i64 %size)",
-    "middle": "call void @middle(ptr %k, ptr %o, ptr %k2, i64 %number, i64 %size)",
+    "place": "call void @place(ptr %k, ptr %o, i64 %number, i64 %size)",
+    "middle": "call void @middle(ptr %k, ptr %o, i64 %number, i64 %size)",
+    "middle number": "call void @middle_number(ptr %k, ptr %o, i64 %size)",
 }
-ROOMY = {"stable", "place", "middle"}
-FUNCTIONS = (*ALGORITHMS, _DIGITS, _MODE, _PLACE)
+ROOMY = {"stable"}
+FUNCTIONS = (*ALGORITHMS, _DIGITS, _MODE, _COUNTS, _PLACE)

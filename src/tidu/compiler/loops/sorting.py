@@ -17,12 +17,13 @@ from ..machine.pool import ensure
 from .rows_code import CALLS, FUNCTIONS, ROOMY, SPREAD, TAKEN
 from .sorting_code import ALGORITHMS
 
-__all__ = ["ordered"]
+__all__ = ["SHORT", "ordered", "short"]
 
 I64 = np.dtype(np.int64)
 _LOCK = across(threading.Lock())
 _KERNELS: dict = {}
 _PIECE = 1 << 12  # elements of rows that a thread takes at a time
+SHORT = 1 << 10  # elements up to which a row's keys lie on the stack, and one function does it all
 
 
 def ordered(rows, shape, descending, how, number=0, start=0):
@@ -31,10 +32,13 @@ def ordered(rows, shape, descending, how, number=0, start=0):
 
     `number`: how many are sorted ("partial sort"), else the rank that is to stand where it belongs;
     "select and sort" sorts what comes before it. One place alone, which stands in front, is what
-    "place", "middle" (a median: the first NaN if there is one) and "mode" find. Of a "mode" it is
+    "place", "middle" (a median: the first NaN if there is one), "middle number" (a median of what
+    is no NaN) and "mode" find. Of a "mode" it is
     -1, and there are no elements, where rows have NaN.
     """
     size, total = rows.shape[-1], rows.size
+    if size <= SHORT:
+        return _of_short_rows(rows, shape, descending, how, number, start)
     spread, order, taken = _kernels(rows.dtype, how)
     keys, places = np.empty(total, I64), np.empty(total, I64)
     rooms = (np.empty(total, I64), np.empty(total, I64)) if how in ROOMY else (keys, places)
@@ -47,6 +51,31 @@ def ordered(rows, shape, descending, how, number=0, start=0):
     found, values = np.empty(shape, I64), np.empty(shape, rows.dtype)
     taken(rows, places, found, values, start, shape[-1], size, chunk, total)
     return values, found
+
+
+def _of_short_rows(rows, shape, descending, how, number, start):
+    size, count = rows.shape[-1], shape[-1]
+    found, values = np.empty(shape, I64), np.empty(shape, rows.dtype)
+    chunk = size * max(1, _PIECE // size)
+    ensure()
+    short(rows.dtype, how)(rows, found, values, -1 if descending else 0, number, start, count,
+                           size, chunk, rows.size)  # fmt: skip
+    if how == "mode" and number and (found < 0).any():
+        return None, found
+    return values, found
+
+
+def short(dtype, how):
+    """What orders rows of up to `SHORT` elements: ``kernel(rows, places out, elements out, flip,
+    number, from, count, size, chunk, elements)``"""
+    try:
+        return _KERNELS[dtype, how]
+    except KeyError:
+        pass
+    with _LOCK:
+        if (dtype, how) not in _KERNELS:
+            _KERNELS[dtype, how] = kernels.made(_short, dtype, how)
+    return _KERNELS[dtype, how]
 
 
 def _kernels(dtype, how):
@@ -72,43 +101,75 @@ define internal void @row(ptr %k, ptr %o, ptr %k2, ptr %o2, i64 %number, i64 %si
     return _by_rows(kinds, widths, [None] * 4, (4, 5), [*FUNCTIONS, function])
 
 
-def _spread(dtype):
-    """``kernel(rows, keys, places, flip, size, chunk, elements)``"""
+def _short(dtype, how):
+    kind, spread = _spreading(dtype)
+    word = f"i{8 * dtype.itemsize}"
+    rooms = ("k", "o", "k2", "o2") if how in ROOMY else ("k", "o")
+    slots = "\n".join([f"  %{name} = alloca [{SHORT} x i64], align 64" for name in rooms])
+    function = f"""
+define internal void @row(ptr %x, ptr %places, ptr %values, i64 %flip, i64 %number, i64 %from,
+                          i64 %count, i64 %size) {{
+{slots}
+  call void @spread(ptr %x, ptr %k, ptr %o, i64 %flip, i64 %size)
+  {CALLS[how]}
+  call void @taken(ptr %x, ptr %o, ptr %places, ptr %values, i64 %from, i64 %count)
+  ret void
+}}"""
+    kinds, widths = ["ptr"] * 3 + ["i64"] * 6, [kind, "i64", word]
+    functions = [*FUNCTIONS, spread, TAKEN.replace("WORD", word), function]
+    return _by_rows(kinds, widths, [None, 6, 6], (3, 4, 5, 6, 7), functions)
+
+
+def _spreading(dtype):
+    """(LLVM's type of the elements, the function `@spread` for them)"""
     kind = f"i{8 * dtype.itemsize}"
     if dtype.kind == "f":
         kind = {4: "float", 8: "double"}[dtype.itemsize]
-    text = SPREAD.replace("KEY", _key(dtype)).replace("LOADED", kind).replace("@spread", "@row")
+    text = SPREAD.replace("KEYS", _key(dtype, _EIGHT)).replace("KEY", _key(dtype, ""))
+    return kind, text.replace("LOADED", kind)
+
+
+def _spread(dtype):
+    """``kernel(rows, keys, places, flip, size, chunk, elements)``"""
+    kind, text = _spreading(dtype)
+    text = text.replace("@spread", "@row")
     return _by_rows(
         ["ptr"] * 3 + ["i64"] * 3, [kind, "i64", "i64"], [None] * 3, (3, 4), [*ALGORITHMS, text]
     )
 
 
-_OF_FLOATS = """
-  %plus = fadd FLOAT %v, 0.0 ; -0 becomes 0
-  %b = bitcast FLOAT %plus to iBITS
-  %sign = ashr iBITS %b, SHIFT
-  %mask = and iBITS %sign, MOST
-  %whole = xor iBITS %b, %mask
-  %wide = WIDENED
-  %hole = fcmp uno FLOAT %v, 0.0
-  %key = select i1 %hole, i64 9223372036854775807, i64 %wide"""
+_EIGHT = "<8 x {}>"
 
 
-def _key(dtype):
-    """The text that makes %key of %v."""
+def _key(dtype, many):
+    """The text that makes %key of %v; of vectors, where `many` says of which."""
+
+    def of(kind):
+        return many.format(kind) if many else kind
+
+    def constant(kind, value):
+        return f"<{', '.join([f'{kind} {value}'] * 8)}>" if many else value
+
     bits = 8 * dtype.itemsize
+    word, wide = f"i{bits}", of("i64")
     if dtype.kind == "f":
-        words = {"FLOAT": "float" if bits == 32 else "double", "SHIFT": f"{bits - 1}",
-                 "BITS": f"{bits}", "MOST": f"{(1 << (bits - 1)) - 1}",
-                 "WIDENED": "sext i32 %whole to i64" if bits == 32 else "add i64 %whole, 0",
-                 }  # fmt: skip
-        text = _OF_FLOATS
-        for word, number in words.items():
-            text = text.replace(word, number)
-        return text
+        real, most = "float" if bits == 32 else "double", (1 << (bits - 1)) - 1
+        zero = constant(real, "0.0")
+        to_wide = f"sext {of(word)} %whole to {wide}" if bits == 32 else (
+            f"add {wide} %whole, {constant('i64', 0)}")  # fmt: skip
+        return f"""
+  %plus = fadd {of(real)} %v, {zero} ; -0 becomes 0
+  %b = bitcast {of(real)} %plus to {of(word)}
+  %sign = ashr {of(word)} %b, {constant(word, bits - 1)}
+  %mask = and {of(word)} %sign, {constant(word, most)}
+  %whole = xor {of(word)} %b, %mask
+  %wide = {to_wide}
+  %hole = fcmp uno {of(real)} %v, {zero}
+  %key = select {of("i1")} %hole, {wide} {constant("i64", (1 << 63) - 1)}, {wide} %wide"""
     if bits == 64:
-        return f"  %key = xor i64 %v, {-(1 << 63) if dtype.kind == 'u' else 0}"
-    return f"  %key = {'sext' if dtype.kind == 'i' else 'zext'} i{bits} %v to i64"
+        turned = constant("i64", -(1 << 63) if dtype.kind == "u" else 0)
+        return f"  %key = xor {wide} %v, {turned}"
+    return f"  %key = {'sext' if dtype.kind == 'i' else 'zext'} {of(word)} %v to {wide}"
 
 
 def _taken(itemsize):

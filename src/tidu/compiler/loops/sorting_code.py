@@ -528,5 +528,6 @@ done:
 
 ALGORITHMS = (
     "declare i64 @llvm.ctlz.i64(i64, i1)", "declare i64 @llvm.smin.i64(i64, i64)",
+    "declare i64 @llvm.smax.i64(i64, i64)",
     _EXCHANGE, _BLOCKS, _PARTITION, _SIFT, _HEAPS, _INSERTION, _SORT, _SELECT, _QUICK,
 )  # fmt: skip

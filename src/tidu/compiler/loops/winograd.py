@@ -13,6 +13,7 @@ import numpy as np
 from ...core.blocks import THREADS
 from ..machine.code import kind_of
 from ..machine.pool import ensure
+from .convolution_epilogues import Results
 from .convolution_sizes import (
     LINE,
     SHARES,
@@ -24,9 +25,9 @@ from .convolution_sizes import (
     tile_of,
     up,
 )
-from .winograd_code import PAD, correlate, transform, weigh
+from .winograd_code import PAD, correlate, largest, transform, weigh
 
-__all__ = ["convolve", "serves", "weight_gradient"]
+__all__ = ["convolve", "largest_of", "serves", "weight_gradient"]
 
 F32 = np.dtype(np.float32)
 SPAN = 48  # tiles of a block
@@ -46,21 +47,28 @@ _GAIN = 0.85
 
 
 def serves(x, channels, out, kernel, stride, dilation, groups, weigh=False):
-    """Whether this is the faster way; `channels` of the output."""
-    direct = 9 * x.shape[0] * prod(out) * x.shape[1] * channels // groups
+    """Whether this is the faster way, for an array x; `channels` of the output."""
+    return x.dtype is F32 and gains(x.shape, channels, out, kernel, stride, dilation, groups, weigh)
+
+
+def gains(shape, channels, out, kernel, stride, dilation, groups, weigh=False):
+    """The same of float32 images of a shape."""
+    direct = 9 * shape[0] * prod(out) * shape[1] * channels // groups
     if direct < _LEAST or kernel != (3, 3) or stride != (1, 1) or dilation != (1, 1):
         return False
-    if x.dtype is not F32 or os.environ.get("TIDU_WINOGRAD") == "0":
+    if os.environ.get("TIDU_WINOGRAD") == "0":
         return False
     lanes, across = lanes_of("f32"), ceil(out[1] / 2)
-    tiles = x.shape[0] * ceil(out[0] / 2) * across
-    cost = tiles * (x.shape[1] + channels) * (up(across, lanes) / across)
-    pair = (_WEIGHT + 16 * tiles) * x.shape[1] * channels // groups
+    tiles = shape[0] * ceil(out[0] / 2) * across
+    cost = tiles * (shape[1] + channels) * (up(across, lanes) / across)
     if weigh:
-        fan_in, fan_out = x.shape[1] // groups, channels // groups
+        fan_in, fan_out = shape[1] // groups, channels // groups
         shares = min(SHARES, max(1, SUMS // (16 * groups * fan_in * fan_out)))
         pair = (_SUM * (shares + 1) + 16 * tiles) * up(fan_in, 2 * lanes) * channels
-    return cost * (_BACK if weigh else _TRANSFORM) + pair < _GAIN * direct
+        return cost * _BACK + pair < _GAIN * direct
+    pair = (_WEIGHT + 16 * tiles) * shape[1] * channels // groups
+    between = 1 + 2 / out[1]  # what direct sums compute between two rows
+    return cost * _TRANSFORM + pair < _GAIN * between * direct
 
 
 class _Sizes:
@@ -104,7 +112,20 @@ def convolve(x, w, bias, before, groups, results):
     """The images that have elements that are not finite, for `w` of (groups, output channels,
     input channels, 3, 3); `results`: where they go, and what is done with them."""
     y = results.y
-    sizes, lanes = _Sizes(x, y.shape, before, groups), lanes_of(kind_of(F32))
+    return _correlate(x, w, bias, before, groups, y.shape, (y,), correlate, results.epilogue)
+
+
+def largest_of(x, w, bias, before, groups, shape, outs):
+    """The same for the largest of each tile of what has this shape, and which one that is: `outs`
+    are one array or two."""
+    return _correlate(
+        x, w, bias, before, groups, shape, outs, largest, Results.epilogue, len(outs) - 1
+    )
+
+
+def _correlate(x, w, bias, before, groups, shape, outs, make, epilogue, *options):
+    y = outs[0]
+    sizes, lanes = _Sizes(x, shape, before, groups), lanes_of(kind_of(F32))
     rows, vectors = tile_of(sizes.fan_out, SPAN, lanes)
     span = up(SPAN, vectors * lanes)
     blocks = ceil(sizes.fan_out / rows)
@@ -115,11 +136,11 @@ def convolve(x, w, bias, before, groups, results):
     m_step, second = each * rows * span + PAD, up(16 * v_step, LINE)
     slot = up(second + 16 * m_step + lanes, LINE)
     broken = np.zeros(len(y), np.int64)
-    kernel = kernel_of(correlate, F32, rows, vectors, span, bias is not None)
+    kernel = kernel_of(make, F32, rows, vectors, span, bias is not None, *options)
     numbers = sizes.numbers(slot, blocks, each, strides_of(y)[:3], v_row, v_step, second, m_step)
     kernel(
-        y, sizes.x, _weights(w, rows, blocks), y if bias is None else bias, broken,
-        *_scratch(slot), *numbers, part, *results.epilogue, together * ceil(blocks / part),
+        *outs, sizes.x, _weights(w, rows, blocks), y if bias is None else bias, broken,
+        *_scratch(slot), *numbers, part, *epilogue, together * ceil(blocks / part),
     )  # fmt: skip
     return np.flatnonzero(broken)
 

@@ -15,7 +15,7 @@ from .reductions import loop
 from .tiles import turned
 from .turns import shuffle
 
-__all__ = ["PAD", "correlate", "transform", "weigh"]
+__all__ = ["PAD", "correlate", "largest", "transform", "weigh"]
 
 _SHARED = ("slots", "slot", "groups", "blocks", "blocks_each", "fan_in", "fan_out", "across",
            "each", "tiles", "height", "width", "top", "left", "x_image", "x_channel", "x_row",
@@ -222,13 +222,23 @@ def correlate(kind, rows, vectors, span, biased):
     """``kernel(y, x, w, bias, broken, blank, scratch, flags, *numbers)``: `rows` output channels
     and `vectors` vectors of tiles at a time, blocks of `span` tiles. `broken` is set for images in
     which a result is not finite."""
-    b = _Outputs(kind, ("y", "x", "w", "bias", "broken"), span, ("part", *EPILOGUE))
+    return _correlate(_Outputs, (), kind, rows, vectors, span, biased)
+
+
+def largest(kind, rows, vectors, span, biased, places):
+    """The same of ``kernel(y, [taps,] x, ...)``, where y has the largest of each tile, and the taps
+    (if `places` are asked for) which one that is."""
+    return _correlate(_Largest, ("taps",) * places, kind, rows, vectors, span, biased)
+
+
+def _correlate(loop_of, more, kind, rows, vectors, span, biased):
+    b = loop_of(kind, ("y", *more, "x", "w", "bias", "broken"), span, ("part", *EPILOGUE))
     b.shape, b.biased = (rows, vectors), biased
     return b.build(b.unit)
 
 
 class _Outputs(_Winograd):
-    """The loop of `correlate`; it sets `shape`: (rows, vectors), and `biased`."""
+    """The loop of `correlate`, which sets `shape`: (rows, vectors), and `biased`."""
 
     def unit(self, u, buffer):
         m, span = self.m, self.span
@@ -279,34 +289,18 @@ class _Outputs(_Winograd):
         """The outputs of a run of tiles in channels [first, last) of a group that begins at
         `offset`."""
         m, kind = self.m, self.kind
-        home = self.place(self.y, image * self.y_image + row * 2 * self.y_row + column * 2)
         checked = m.slot(Value(m, kind, m.lanes, "").type, 64)
         m.store(m.constant(kind, 0), checked)
-        count = lesser(m, many * 2, self.y_width - column * 2)
-        counts = count, m.select(row * 2 + 1 < self.y_height, count, self.zero)
-        masks = [[lanes_below(m, n - i * m.lanes) for i in (0, 1)] for n in counts]
-        whole = counts[1] == 2 * m.lanes
+        write = self.writer(image, row, column, many)
 
         def channel(k):
             values = self.outputs(self.place(products, (k - first) * self.span + at), offset + k)
             for v in (*values[0], *values[1]):
                 m.store(multiply_add(m, v, m.constant(kind, 0), m.load(checked, kind)), checked)
-            target = self.place(home, (offset + k) * self.y_channel)
-            pairs = [_interleaved(m, *pair) for pair in values]
-            self.either(whole, lambda: self.write(pairs, target, [[None] * 2] * 2),
-                        lambda: self.write(pairs, target, masks))  # fmt: skip
+            write(offset + k, values)
 
         loop(m, first, last, channel)
-        rows = lesser(m, self.number(2), self.y_height - row * 2)
-        self.epilogue_of(
-            image,
-            offset + first,
-            last - first,
-            row * 2 * self.y_row + column * 2,
-            rows,
-            self.y_row,
-            count,
-        )
+        self.go_on(image, row, column, many, offset + first, last - first)
         found = m.load(checked, kind)
         self.either(m.any(m.unordered(found, found)), lambda: m.store(
             self.number(1), m.at(self.broken, image, "i64")), lambda: None)  # fmt: skip
@@ -321,11 +315,67 @@ class _Outputs(_Winograd):
         bias = self.scalar(self.bias, channel)
         return [[v + bias for v in pair] for pair in values]
 
+    def writer(self, image, row, column, many):
+        """``write(channel, values)`` for the outputs of a run."""
+        m = self.m
+        home = self.place(self.y, image * self.y_image + row * 2 * self.y_row + column * 2)
+        count = lesser(m, many * 2, self.y_width - column * 2)
+        counts = count, m.select(row * 2 + 1 < self.y_height, count, self.zero)
+        masks = [[lanes_below(m, n - i * m.lanes) for i in (0, 1)] for n in counts]
+        whole = counts[1] == 2 * m.lanes
+
+        def write(channel, values):
+            target = self.place(home, channel * self.y_channel)
+            pairs = [_interleaved(m, *pair) for pair in values]
+            self.either(whole, lambda: self.write(pairs, target, [[None] * 2] * 2),
+                        lambda: self.write(pairs, target, masks))  # fmt: skip
+
+        return write
+
+    def go_on(self, image, row, column, many, channel, channels):
+        """With the results of a run in these channels."""
+        m, first = self.m, row * 2 * self.y_row + column * 2
+        rows = lesser(m, self.number(2), self.y_height - row * 2)
+        count = lesser(m, many * 2, self.y_width - column * 2)
+        self.epilogue_of(image, channel, channels, first, rows, self.y_row, count)
+
     def write(self, pairs, target, masks):
         for a in (0, 1):
             for i in (0, 1):
                 place = self.place(target, self.y_row * a + i * self.m.lanes)
                 self.m.store(pairs[a][i], place, masks[a][i])
+
+
+class _Largest(_Outputs):
+    """The loop of `largest`: `y_height` and `y_width` are those of the tiles' outputs."""
+
+    def writer(self, image, row, column, many):
+        m = self.m
+        first = image * self.y_image + row * self.y_row + column
+        count = lesser(m, many, self.y_width / self.number(2) - column)
+        mask = lanes_below(m, m.select(row * 2 + 1 < self.y_height, count, self.zero))
+
+        def write(channel, values):
+            place = first + channel * self.y_channel
+            top, taps = self.best([v for pair in values for v in pair])
+            m.store(top, self.place(self.y, place), mask)
+            if hasattr(self, "taps"):
+                m.store(taps, m.at(self.taps, place, "i8"), mask)
+
+        return write
+
+    def best(self, values):
+        """(the largest of four, which one): of equals the first. None of them is NaN, or its image
+        is computed again."""
+        m, top, taps = self.m, values[0], self.m.constant("i8", 0)
+        for n, value in enumerate(values[1:], 1):
+            which = value > top
+            top = m.select(which, value, top)
+            taps = m.select(which, m.constant("i8", n), taps)
+        return top, taps
+
+    def go_on(self, *run):
+        """Nothing goes on with them here."""
 
 
 def _interleaved(m, even, odd):

@@ -18,13 +18,14 @@ from functools import lru_cache
 
 from ...base.errors import hinted
 
-__all__ = ["directory", "key_of", "most", "prune", "read", "write"]
+__all__ = ["USED", "directory", "key_of", "most", "prune", "read", "write"]
 
 _MAGIC = b"tidu-code-2\n"
 _SIZE = re.compile(r"(\d+)\s*([kmg]?)(?:i?b)?", re.IGNORECASE)
 _UNITS = {"": 0, "k": 10, "m": 20, "g": 30}
 _LOOKS = 64  # looks at the whole in the time in which as many bytes are written
 _NEW, _BINARY = ".new-", getattr(os, "O_BINARY", 0)
+USED: set = set()  # the names of all that this process has read or written
 _HOUR, _DAY = 3600, 86400  # seconds: how exactly a file tells when it was last used is the first
 
 
@@ -84,6 +85,7 @@ def read(key):
     code = data[head:]
     if not data.startswith(_MAGIC) or data[len(_MAGIC) : head] != _digest(key, code):
         return None
+    USED.add(key)
     return code
 
 
@@ -104,6 +106,7 @@ def write(key, code):
         with os.fdopen(handle, "wb") as file:
             file.write(_MAGIC + _digest(key, code) + code)
         os.replace(path, os.path.join(folder, key))
+        USED.add(key)
     except OSError:
         with contextlib.suppress(OSError):
             os.unlink(path)

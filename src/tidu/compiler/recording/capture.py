@@ -17,7 +17,7 @@ from ...base.errors import GraphFreed, ValueAsked
 from ...base.streams import default_generator
 from ...core.handle import LEAF, TensorBase, Unresolved, root_of, shape_of, wrap
 from ...core.levels import Around, StandIn
-from ...core.modes import LOCAL
+from ...core.modes import LOCAL, set_tracer
 from ...core.node import Node, name_of
 from ...primitives.base import address
 from ...program.ir import Variable
@@ -63,6 +63,7 @@ class Captured:
         self.homes = []
         # The names that the code mentions which ran, and those in the program's own; None where
         # that can't be told.
+        self.asks_for_states = True  # whether it may look at gradients, and at optimizers' states
         self.names = self.program_names = None
         self.settings = []  # (table, name) of those of the process for which it asks
         self.rates, self.count = [], 0  # how many of the results are returned, not stored
@@ -241,7 +242,7 @@ class _Run:
             self.tracer.graph.inputs.append(variable)
             self._rate_names.add(variable.name)
             group[key] = wrap(Traced(variable, self.tracer))
-        outer, LOCAL.tracer = LOCAL.tracer, self.tracer
+        outer = set_tracer(self.tracer)
         try:
             with Executed(self.lines) as self.executed:
                 result = self.function(*self.args, **self.kwargs)
@@ -256,7 +257,8 @@ class _Run:
             if self.tracer.undecided is None:
                 raise
         finally:
-            LOCAL.tracer, self.tracer.done = outer, True
+            set_tracer(outer)
+            self.tracer.done = True
         if self.tracer.undecided is not None:
             raise self._question()
         if self.tracer.refused is not None:  # and the function caught the error
@@ -285,6 +287,7 @@ class _Run:
         made, graph = Captured(), self.tracer.graph
         made.sources, made.rates = self.olds, self.reach.rates
         made.names, made.program_names = self.executed.names()
+        made.asks_for_states = self.executed.asks_for_states()
         made.settings = self.tracer.settings
         values, made.spec = tree.flatten(result)
         made.count = len(values)

@@ -127,6 +127,24 @@ class Executed:
             found |= mentioned
         return found, programs
 
+    def asks_for_states(self):
+        """Whether the program may have looked at gradients, or at what optimizers remember."""
+        if not self.listening:
+            return True
+        for code in self.codes:
+            if code.co_name in _TELLING:
+                return True
+            if is_program(code):  # packages read by such names what they are told to, if anything
+                named = _PACKAGES in code.co_filename
+                if _mentioned(code) & (_STATES if named else _STATES | _REFLECTING):
+                    return True
+        return False
+
+
+_STATES = frozenset("grad _grad state _opt_called".split())
+# Methods, by whatever code they are called, that tell all that an object has.
+_TELLING = frozenset("state_dict load_state_dict __getstate__ __setstate__ __deepcopy__ "
+                     "__reduce_ex__".split())  # fmt: skip
 
 # What packages do to objects of their own is no statement of the program's.
 _ELSEWHERE = tuple(os.path.dirname(str(module.__file__)) + os.sep for module in (np, os))

@@ -99,6 +99,12 @@ class RunTracer(Tracer):
         if not self.done and any(held.edge is node for held in self.held):
             self.refuse("it looks at how an argument was computed")
 
+    def asks_for_base(self, handle):
+        """What was given may be a view at one call and none at the next; for the run it is none."""
+        base = handle if handle._view is None else handle._view.base
+        if not self.done and any(held.handle is base for held in self.held):
+            self.refuse("it asks of which tensor another is a view")
+
     def gives_up(self, error):
         self.refused = self.refused or error
         raise self.refused

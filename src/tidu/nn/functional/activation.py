@@ -280,7 +280,7 @@ def softmin(input, dim=None, _stacklevel=3, dtype=None):
 def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
     """A differentiable sample of the categorical distribution with these logits (Jang 2016)."""
     if eps != 1e-10:
-        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
+        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=user_depth())
     # Drawn row by row, however the logits lie.
     drawn = ops.empty_like(logits, memory_format=contiguous_format, requires_grad=False)
     gumbels = -drawn.exponential_().log()

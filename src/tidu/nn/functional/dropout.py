@@ -3,6 +3,7 @@
 import warnings
 
 from ... import ops
+from ...base.frames import user_depth
 from ...core.retries import asked
 from ...ops.flags import require_bool
 from ...ops.random import bernoulli_like, kept_noise
@@ -75,7 +76,7 @@ def _channels(input, p, training, inplace, name, spatial, warn_other):
             f"{name} exists to provide channel-wise dropout on inputs with {spatial} spatial "
             "dimensions, a channel dimension, and an optional batch dimension (i.e. "
             f"{spatial + 1}D or {spatial + 2}D inputs).",
-            stacklevel=3,
+            stacklevel=user_depth(),
         )
     single = input.dim() == spatial + 1 and spatial != 2
     batch = input.unsqueeze(0) if single else input
@@ -105,7 +106,7 @@ def _warn_of_axes(name, input, wanted, words):
             f"result in an error in a future release. To retain the behavior and silence this "
             f"warning, please use dropout instead. Note that {name} exists to provide channel-wise "
             f"dropout on inputs with {words}.",
-            stacklevel=3,
+            stacklevel=user_depth(),
         )
 
 
@@ -121,7 +122,7 @@ def dropout2d(input, p=0.5, training=True, inplace=False):
             "dim. This behavior will change in a future release to interpret the input as one "
             "without a batch dimension, i.e. shape (C, H, W). To maintain the 1D channel-wise "
             "dropout behavior, please switch to using dropout1d instead.",
-            stacklevel=2,
+            stacklevel=user_depth(),
         )
     return _channels(input, p, training, inplace, "dropout2d", 2, True)
 

@@ -8,6 +8,7 @@ import warnings
 
 from ... import ops
 from ...base.errors import hinted
+from ...base.frames import user_depth
 from ...core.retries import asked, asks
 from ...ops.convert import named, require_tensor, scalar_name
 from ...ops.flags import require_float, strict
@@ -28,7 +29,7 @@ def _check_sizes(input, target):
             f"Using a target size ({target.size()}) that is different to the input size "
             f"({input.size()}). This will likely lead to incorrect results due to broadcasting. "
             "Please ensure they have the same size.",
-            stacklevel=3,
+            stacklevel=user_depth(),
         )
 
 
@@ -232,7 +233,7 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
             "'batchmean' divides only by the batch size, and aligns with the KL div math "
             "definition.'mean' will be changed to behave the same as 'batchmean' in the next major "
             "release.",
-            stacklevel=2,
+            stacklevel=user_depth(),
         )
     require_tensor("kl_div", target, "target", 2)
     if not (input.is_floating_point() and target.is_floating_point()):

@@ -2,6 +2,8 @@
 
 import warnings
 
+from ...base.frames import user_depth
+
 __all__ = ["check_reduction", "reduced", "reduction_of"]
 
 
@@ -14,7 +16,7 @@ def reduction_of(size_average, reduce, reduction):
     name = ("mean" if size_average else "sum") if reduce else "none"
     warnings.warn(
         f"size_average and reduce args will be deprecated, please use reduction='{name}' instead.",
-        stacklevel=3,
+        stacklevel=user_depth(),
     )
     return name
 

@@ -2,6 +2,7 @@
 
 import warnings
 
+from ...base.frames import user_depth
 from ...core.retries import asked
 from ...ops import interpolate
 from ...ops.convert import named
@@ -17,7 +18,7 @@ def upsample(input, size=None, scale_factor=None, mode="nearest", align_corners=
     """Deprecated name of `interpolate`."""
     warnings.warn(
         "`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.",
-        stacklevel=2,
+        stacklevel=user_depth(),
     )
     return interpolate(input, size, scale_factor, mode, align_corners)
 
@@ -27,7 +28,7 @@ def upsample_nearest(input, size=None, scale_factor=None):
     """Deprecated: `interpolate` with mode nearest."""
     warnings.warn(
         "`nn.functional.upsample_nearest` is deprecated. Use `nn.functional.interpolate` instead.",
-        stacklevel=2,
+        stacklevel=user_depth(),
     )
     return interpolate(input, size, scale_factor, mode="nearest")
 
@@ -37,7 +38,7 @@ def upsample_bilinear(input, size=None, scale_factor=None):
     """Deprecated: `interpolate` with mode bilinear and aligned corners."""
     warnings.warn(
         "`nn.functional.upsample_bilinear` is deprecated. Use `nn.functional.interpolate` instead.",
-        stacklevel=2,
+        stacklevel=user_depth(),
     )
     return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)
 

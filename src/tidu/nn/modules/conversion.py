@@ -81,6 +81,13 @@ class ConversionMethods:
                 return tensor
             if device is None:
                 return tensor.to(wanted)
+            if tensor.is_meta and device.type != "meta":
+                raise NotImplementedError(hinted(
+                    "Cannot copy out of meta tensor; no data! Please use "
+                    "torch.nn.Module.to_empty() instead of torch.nn.Module.to() when moving module "
+                    "from meta to a different device.",
+                    "to_empty gives memory for numbers, which load_state_dict can fill.",
+                ))  # fmt: skip
             return tensor.to(device) if wanted is None else tensor.to(device, wanted)
 
         return self._apply(convert)

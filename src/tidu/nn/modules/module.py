@@ -5,7 +5,9 @@ state.py, traversal.py, conversion.py.
 """
 
 from collections import OrderedDict
+from functools import wraps
 
+from ...base.devices import device as Device
 from ...base.errors import hinted
 from ...base.lazy import lazy_module
 from ...base.naming import Named
@@ -51,6 +53,23 @@ HOOK_DICTS = (
 _CALL_HOOKS = ("_backward_pre_hooks", "_backward_hooks", "_forward_hooks", "_forward_pre_hooks")
 
 
+_NONE = (lambda: None).__code__
+
+
+def on_device(begin):
+    """The `__init__` of a layer, which makes its tensors on the device it is told."""
+
+    @wraps(begin)
+    def begin_there(self, *args, device=None, **words):
+        if device is None:
+            begin(self, *args, **words)
+        else:
+            with Device(device):
+                begin(self, *args, **words)
+
+    return begin_there
+
+
 class Module(StateMethods, TreeMethods, ConversionMethods, Named):
     """A layer or model: parameters, buffers and submodules, registered by assigning them.
 
@@ -80,6 +99,9 @@ class Module(StateMethods, TreeMethods, ConversionMethods, Named):
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
         cls._mirrored = cls.__getattr__ is Module.__getattr__
+        begin = vars(cls).get("__init__")
+        if "_tidu_home" in vars(cls) and "device" in getattr(begin, "__code__", _NONE).co_varnames:
+            cls.__init__ = on_device(begin)
 
     def __init__(self, *args, **kwargs):
         if not self.call_super_init and (args or kwargs):

@@ -7,18 +7,22 @@ is answered, what copies into it has nothing to do; all else is refused, as ther
 
 import numpy as np
 
-from . import ops
-from .base.devices import device
-from .base.dtypes import BY_NAME
-from .base.errors import hinted
-from .base.printing.layout import with_properties
-from .base.size import Size
-from .composed import Composed, Content, by_name, of_parameter
-from .core.handle import TensorBase
-from .core.modes import grad_enabled
-from .primitives.structural import in_order
+from .. import ops
+from ..base.devices import device
+from ..base.dtypes import BY_NAME
+from ..base.errors import hinted
+from ..base.lazy import lazy_module
+from ..base.printing.layout import with_properties
+from ..base.size import Size
+from ..composed import Composed, Content, of_parameter
+from ..core.handle import TensorBase
+from ..core.modes import grad_enabled
+from ..overrides import DisableTorchFunctionSubclass
+from ..primitives.structural import in_order
 
 __all__ = ["Meta", "MetaTensor"]
+
+making, shapes = [lazy_module(f"{__package__}.{name}") for name in ("making", "shapes")]
 
 INSTEAD = "torch.empty_like(x, device='cpu') has its shape and type, and numbers to be set."
 
@@ -52,6 +56,18 @@ def _no_numbers(error, sentence):
     return refuse
 
 
+def _by_name(cls, func, types, args=(), kwargs=None):
+    """A `__torch_function__`: a handler of this file, or what follows from shapes and types."""
+    handler = cls.handlers.get(func.__name__)
+    first = args[0] if args else None
+    own = isinstance(first, MetaTensor) or func.__name__ in ("copy_", *_LIKE)
+    tracked = own and grad_enabled() and getattr(first, "requires_grad", False)
+    if handler is None or not own or (tracked and handler in (_moved, _typed)):
+        handler = shapes.by_shape
+    with DisableTorchFunctionSubclass():
+        return handler(func, *args, **(kwargs or {}))
+
+
 class MetaTensor(Composed):
     """A tensor without numbers, on the device "meta".
 
@@ -62,7 +78,7 @@ class MetaTensor(Composed):
     """
 
     __slots__ = ()
-    __torch_function__ = classmethod(by_name)
+    __torch_function__ = classmethod(_by_name)
     _missing = staticmethod(_refused)
     content = Meta
     is_meta = property(lambda self: True)
@@ -84,7 +100,9 @@ class MetaTensor(Composed):
         words.append(f"size={tuple(Size(self._value.shape))}")
         if inner.dtype is not ops.ones(()).dtype:
             words.append(f"dtype={inner.dtype}")
-        if inner.requires_grad:
+        if inner.grad_fn is not None:
+            words.append(f"grad_fn=<{inner.grad_fn.name()}>")
+        elif inner.requires_grad:
             words.append("requires_grad=True")
         return of_parameter(self) + with_properties("tensor(...", words, len("tensor("))
 
@@ -108,9 +126,28 @@ class MetaTensor(Composed):
     def data_ptr(self):
         return 0
 
-    item = __bool__ = _no_numbers(RuntimeError, "Tensor.item() cannot be called on meta tensors")
+    @classmethod
+    def _computed(cls, prim, args, params):
+        """What a primitive gives that met such a tensor inside a function of this library."""
+        if prim.name in cls.rules:
+            return super()._computed(prim, args, params)
+        return shapes.by_shape(prim, *args, **params)
+
+    def item(self):
+        """Refused: there is no number."""
+        count = self.numel()
+        raise RuntimeError(hinted(
+            "Tensor.item() cannot be called on meta tensors" if count == 1 else
+            f"a Tensor with {count} elements cannot be converted to Scalar", INSTEAD,
+        ))  # fmt: skip
+
+    __bool__ = _no_numbers(RuntimeError, "Tensor.item() cannot be called on meta tensors")
     tolist = cpu = _no_numbers(NotImplementedError, Meta.without)
-    numpy = _no_numbers(TypeError, "can't convert meta device type tensor to numpy.")
+    numpy = _no_numbers(
+        TypeError,
+        "can't convert meta device type tensor to numpy. Use Tensor.cpu() to copy the tensor to "
+        "host memory first.",
+    )
 
     def to(self, *args, **kwargs):
         places = [part for part in (*args, *kwargs.values()) if isinstance(part, (str, device))]
@@ -173,6 +210,13 @@ def _not_copied(*args, **kwargs):
 MetaTensor.rules = {"copy": _not_copied}
 
 
+def _new(func, input, *args, **kwargs):
+    place = kwargs.get("device")
+    if place is not None and device(place).type != "meta":
+        return func(input._value.inner, *args, **kwargs)
+    return making.made_by(func, (input, *args), kwargs)
+
+
 def _filled_like(func, input, *args, **kwargs):
     place = kwargs.get("device")
     if place is not None and device(place).type != "meta":
@@ -200,5 +244,6 @@ MetaTensor.handlers = (
     dict.fromkeys(_OWN, _own) | dict.fromkeys(_FORM, _of_form)
     | dict.fromkeys(_CHANGED, _changed) | dict.fromkeys(_LIKE, _filled_like)
     | dict.fromkeys(_MOVING, _moved) | dict.fromkeys(_TYPED, _typed)
+    | dict.fromkeys("new_zeros new_ones new_empty new_full new_tensor".split(), _new)
     | {"copy_": _read, "contiguous": _moved}
 )  # fmt: skip

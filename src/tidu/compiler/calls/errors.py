@@ -1,14 +1,27 @@
-"""What torch.compile raises about backends; `torch._dynamo.exc` has all of its errors."""
+"""What torch.compile raises; `torch._dynamo.exc` has the classes for `except` clauses."""
 
-from ..base.errors import hinted
+from ...base.errors import hinted
 
-__all__ = ["BackendCompilerFailed", "InvalidBackend", "TorchDynamoException"]
+__all__ = ["BackendCompilerFailed", "InvalidBackend", "RecompileError", "TorchDynamoException",
+           "Unsupported"]  # fmt: skip
 
 _HOME = f"{__name__.partition('.')[0]}._dynamo.exc"
 
 
 class TorchDynamoException(RuntimeError):
     """What PyTorch's compiler front end raises."""
+
+    __module__ = _HOME
+
+
+class Unsupported(TorchDynamoException):
+    """A statement that cannot be compiled, where `fullgraph=True` wants it to be."""
+
+    __module__ = _HOME
+
+
+class RecompileError(TorchDynamoException):
+    """A function would be compiled again, while `error_on_recompile` forbids that."""
 
     __module__ = _HOME
 

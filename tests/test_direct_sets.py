@@ -1,0 +1,105 @@
+"""The short ways of searching, counting, quantiles, extremes and simple writes give what the
+general functions give."""
+
+import numpy as np
+import pytest
+
+import tidu
+from tidu.core.modes import listen, unlisten
+
+RNG = np.random.default_rng(0)
+HOLED = np.array([3, np.nan, -1, np.inf, 0.5, -0.0, 2, np.nan], np.float32)
+VECTORS = {
+    "floats": RNG.standard_normal(50).astype(np.float32), "doubles": RNG.standard_normal(7),
+    "whole": RNG.integers(-5, 5, 40), "one": np.ones(1, np.float32), "holed": HOLED,
+    "rows": RNG.standard_normal((3, 6)).astype(np.float32), "truths": RNG.integers(0, 2, 9) > 0,
+    "none": np.zeros(0, np.float32), "small": RNG.integers(0, 9, 30).astype(np.int32),
+}  # fmt: skip
+
+
+def written(x, write):
+    out = x.clone()
+    before = out._version
+    write(out)
+    return out, tidu.tensor(out._version - before)
+
+
+CALLS = {
+    "searchsorted": lambda x: tidu.searchsorted(x.reshape(-1).sort()[0], x),
+    "from the right": lambda x: tidu.searchsorted(x.reshape(-1).sort()[0], x, right=True),
+    "as int32": lambda x: tidu.searchsorted(x.reshape(-1).sort()[0], x, out_int32=True),
+    "bucketize": lambda x: tidu.bucketize(x, x.reshape(-1)[:4].sort()[0], right=True),
+    "of several types": lambda x: tidu.bucketize(x, tidu.tensor([0, 1, 2])),
+    "bincount": tidu.bincount, "longer": lambda x: tidu.bincount(x, minlength=20),
+    "weighted": lambda x: tidu.bincount(x, x.double()),
+    "isin": lambda x: tidu.isin(x, x.reshape(-1)[:3]),
+    "not in": lambda x: tidu.isin(x, x.reshape(-1)[:3], invert=True),
+    "runs": lambda x: tidu.unique_consecutive(x), "unique": lambda x: tidu.unique(x),
+    "with counts": lambda x: tidu.unique(x, return_inverse=True, return_counts=True),
+    "runs with counts": lambda x: tidu.unique_consecutive(x, True, True),
+    "histc": lambda x: tidu.histc(x, 7), "in a range": lambda x: tidu.histc(x, 5, -1, 2),
+    **{f"quantile, {how}": lambda x, how=how: tidu.quantile(x, 0.3, interpolation=how)
+       for how in ("linear", "lower", "higher", "midpoint", "nearest", "none of these")},
+    **{f"nanquantile, {how}": lambda x, how=how: tidu.nanquantile(x, 0.7, interpolation=how)
+       for how in ("linear", "lower", "higher", "midpoint", "nearest")},
+    "of the rows": lambda x: tidu.quantile(x, 0.5, -1),
+    "several": lambda x: tidu.quantile(x, tidu.tensor([0.0, 0.4, 1.0], dtype=x.dtype)),
+    "several, no NaN": lambda x: tidu.nanquantile(x, tidu.tensor([0.2, 1.0], dtype=x.dtype)),
+    "max": tidu.max, "min": tidu.min, "max of rows": lambda x: tidu.max(x, -1),
+    "min of rows": lambda x: x.min(dim=-1), "max of columns": lambda x: tidu.max(x, 0),
+    "kept max": lambda x: tidu.max(x, -1, True), "no such axis": lambda x: x.sum(5),
+    "sum of rows": lambda x: x.sum(-1), "sum of columns": lambda x: x.sum(0, keepdim=True),
+    "mean of rows": lambda x: x.mean(-1), "mean of columns": lambda x: x.mean(0),
+    "set at": lambda x: written(x, lambda y: y.__setitem__(-1, 2)),
+    "set beyond": lambda x: written(x, lambda y: y.__setitem__(60, 2)),
+    "copied": lambda x: written(x, lambda y: y.copy_(x.clone())),
+    "copied, other type": lambda x: written(x, lambda y: y.copy_(x.half())),
+    "copied, other shape": lambda x: written(x, lambda y: y.copy_(x[:1])),
+    "beyond": lambda x: tidu.quantile(x, 1.5), "kept": lambda x: tidu.quantile(x, 0.5, 0, True),
+}  # fmt: skip
+
+
+def outcome(call, x):
+    try:
+        found = call(x)
+    except Exception as error:
+        return type(error), str(error)
+    parts = found if isinstance(found, tuple) else (found,)
+    return [(str(part.dtype), tuple(part.shape), part.numpy()) for part in parts]
+
+
+class Listener:
+    """While somebody listens, the general functions answer."""
+
+    applied = pass_begins = pass_ends = visited = lambda self, *args: None
+
+
+@pytest.mark.parametrize("vector", VECTORS)
+@pytest.mark.parametrize("name", CALLS)
+def test_as_the_general_function(name, vector):
+    from_memory = tidu.from_numpy(VECTORS[vector].copy())
+    short = outcome(CALLS[name], from_memory)
+    listener = Listener()
+    listen(listener)
+    try:
+        general = outcome(CALLS[name], from_memory)
+    finally:
+        unlisten(listener)
+    if isinstance(short, tuple):
+        assert short == general
+        return
+    assert len(short) == len(general)
+    for (kind, shape, values), (its_kind, its_shape, exact) in zip(short, general, strict=True):
+        assert (kind, shape) == (its_kind, its_shape)
+        np.testing.assert_array_equal(values, exact)
+
+
+@pytest.mark.parametrize("ends", [(0, 0), (-1, 1), (0.1, 0.7), (-3, 0)])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_few_elements_in_bins(kind, ends):
+    """Counted by a search among the edges: as NumPy's arithmetic counts them."""
+    x = np.concatenate([RNG.standard_normal(300), np.linspace(-1, 1, 41)]).astype(kind)
+    for bins in (1, 3, 20, 40):
+        low, high = ends if ends != (0, 0) else (x.min(), x.max())
+        exact = np.histogram(x, bins, (low, high))[0]
+        np.testing.assert_array_equal(tidu.histc(tidu.tensor(x), bins, *ends).numpy(), exact)
