@@ -56,7 +56,7 @@ def training(loss, shapes, optimizer):
         now[:] = jax.block_until_ready(update(now[1], now[2]))
 
     def result():
-        return [float(now[0]), *(float(jnp.abs(p).sum()) for p in now[1])]
+        return [float(loss(now[1])), *(float(jnp.abs(p).sum()) for p in now[1])]
 
     return Program(step, result)
 

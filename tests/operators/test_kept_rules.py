@@ -5,11 +5,15 @@ import os
 import subprocess
 import sys
 
+import ml_dtypes
+import numpy as np
 import pytest
 
+import tidu as torch
 from tidu.cli.ops import all_primitives
 from tidu.compiler.machine import native
-from tidu.primitives import kept
+from tidu.primitives import composition, kept
+from tidu.primitives.composed import Composed
 from tidu.primitives.fused import Fused
 from tidu.primitives.over_axes.operators import OverAxes
 
@@ -76,3 +80,67 @@ def test_a_second_process_derives_nothing_and_trusts_no_other_file(tmp_path):
     assert run() == first
     (tmp_path / "code").chmod(0o777)  # others may write there
     assert run() == first
+
+
+COMPOSED = {
+    "linear": lambda x, y: torch.nn.functional.linear(x, y, y[0]),
+    "layer_norm": lambda x, y: torch.nn.functional.layer_norm(x, (4,), y[0], y[1]),
+    "attention": lambda x, y: torch.nn.functional.scaled_dot_product_attention(
+        x[None, None], y[None, None], y[None, None], is_causal=True
+    ),
+    "conv": lambda x, y: torch.nn.functional.conv1d(x[None], y[:, :, None]),
+    "cross_entropy": lambda x, y: torch.nn.functional.cross_entropy(x, y.softmax(1)),
+    "rms_norm": lambda x, y: torch.nn.functional.rms_norm(x, (4,), y[0]),
+}
+
+
+def _derivatives(call, dtype):
+    """First and second gradients, and a tangent."""
+    torch.manual_seed(0)
+    x, y = [torch.randn(4, 4, dtype=dtype, requires_grad=True) for _ in range(2)]
+    first = torch.autograd.grad(call(x, y).square().sum(), (x, y), create_graph=True)
+    second = torch.autograd.grad(sum(g.square().sum() for g in first), (x, y))
+    _, ahead = torch.func.jvp(call, (x.detach(), y.detach()), (y.detach(), x.detach()))
+    return [t.detach() for t in (*first, *second, ahead)]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.complex128])
+@pytest.mark.parametrize("name", COMPOSED)
+def test_composed_rules_that_are_read_are_those_that_are_derived(name, dtype, monkeypatch):
+    if dtype.is_complex and name not in ("linear", "conv"):
+        pytest.skip("of real numbers")
+    files, derived = {}, []
+    monkeypatch.setattr(kept.reading, "function", files.get)
+    monkeypatch.setattr(kept.writing, "function", files.__setitem__)
+    form = composition.Rule.form
+    monkeypatch.setattr(
+        composition.Rule, "form", lambda *a, **k: derived.append(a) or form(*a, **k)
+    )
+    operators = [p for _, _, p in all_primitives() if isinstance(p, Composed)]
+    found = []
+    for _ in range(2):
+        for prim in operators:
+            monkeypatch.setattr(prim, "made", {})
+        derived.clear()
+        found.append(_derivatives(COMPOSED[name], dtype))
+        assert bool(derived) is (len(found) == 1)
+    for a, b in zip(*found, strict=True):
+        assert torch.equal(a, b) and a.stride() == b.stride()
+
+
+@pytest.mark.parametrize("thing", [
+    1, -0.0, float("inf"), 2j, True, None, ..., "a", (1, (2.0, None)), [1, [True]], {"a": (1, 2)},
+    (slice(None, 3), slice(1, None, 2), ...), np.dtype("float32"), np.dtype(ml_dtypes.bfloat16),
+    np.arange(6.0).reshape(2, 3), np.float32(0.1), np.zeros((0, 2), np.int64),
+])  # fmt: skip
+def test_what_a_step_reads_comes_back_as_it_was(thing):
+    again = kept._thing(*marshal.loads(marshal.dumps(kept._told_thing(thing))))
+    assert type(again) is type(thing) and repr(again) == repr(thing)
+    if isinstance(thing, np.ndarray):
+        assert again.dtype == thing.dtype and again.flags.writeable
+
+
+def test_what_has_no_exact_text_is_not_kept():
+    for thing in (print, object(), np.array([print], object), (1, print), {"a": object()}):
+        with pytest.raises(kept.Unknown):
+            kept._told_thing(thing)

@@ -20,6 +20,7 @@ __all__ = ["Composed", "Pullback", "composed", "frozen", "placed", "pullback", "
 
 # Reads definitions in the words of primitives, which stand above and below this module.
 composition = lazy_module(__name__.rpartition(".")[0] + ".composition")
+kept = lazy_module(__name__.rpartition(".")[0] + ".kept")
 
 
 MOST = 512  # derived rules kept for one operator
@@ -79,8 +80,9 @@ class Composed(Derived, Primitive):
         _, needs, shapes, kinds, given, params = key
         inputs = tuple([_spec(x, shape, kinds[0])
                         for x, shape in zip(saved[:OUT], shapes, strict=True)])  # fmt: skip
-        held = [x is not None for x in (*saved[:OUT], *outs)]
-        return composition.backward(self, inputs, held, given, needs, params)
+        held = tuple([x is not None for x in (*saved[:OUT], *outs)])
+        how = inputs, held, given, needs, params
+        return kept.Composed(self, ("backward", *how), lambda: composition.backward(self, *how))
 
     def tangent(self, tangents, primals, out, params):
         """The tangent of the result as the definition gives it."""
@@ -89,7 +91,8 @@ class Composed(Derived, Primitive):
         inputs = tuple([_spec(x, shape_of(x)) for x in primals])
         given = tuple([t is not None for t in tangents])
         key = "forward", inputs, given, frozen(params)
-        run = self.made.get(key) or self.note(key, composition.forward(self, *key[1:]))
+        run = self.made.get(key) or self.note(key, kept.Composed(
+            self, key, lambda: composition.forward(self, *key[1:])))  # fmt: skip
         outs = out if out.__class__ is tuple else (out,)
         found = run(*[t for t in tangents if t is not None], *primals, *outs)
         return tuple(found) if out.__class__ is tuple else found[0]

@@ -321,11 +321,15 @@ class Rule:
         for a in args:
             if isinstance(a, TensorBase):
                 if self.tensors is None:
-                    self.tensors = written(*self.writing, True)
+                    self.tensors = self.form(tensors=True)
                 return self.tensors(*args)
         if self.memory is None:
-            self.memory = written(*self.writing, False)
+            self.memory = self.form(tensors=False)
         return self.memory(*args)
+
+    def form(self, tensors):
+        """One of the two functions; `text`: its lines."""
+        return written(*self.writing, tensors)
 
 
 def written(recorder, arguments, results, prim, tensors):
@@ -358,7 +362,9 @@ def written(recorder, arguments, results, prim, tensors):
         else:
             lines.append(f"{outs} = {call}({', '.join([*ins, *[f'**{params}'] * bool(params)])})")
     lines.append(f"return [{', '.join([text(r) for r in results])}]")
-    exec(_code("\n    ".join(lines)), known)
+    lines = "\n    ".join(lines)
+    exec(_code(lines), known)
+    known["rule"].text = lines
     return known["rule"]
 
 

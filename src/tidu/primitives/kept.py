@@ -15,8 +15,12 @@ import numpy as np
 
 from ..base.frames import placed
 from ..base.lazy import Door
+from ..core.dispatch import below
+from ..core.handle import TensorBase
+from ..core.primitive import Primitive
+from ..program.encoding import Encoder, Unknown, name_of, primitive_at
 
-__all__ = ["by_params", "reading", "rules", "writing"]
+__all__ = ["Composed", "by_params", "reading", "rules", "writing"]
 
 reading = Door(lambda key: None)  # key -> bytes, or None
 writing = Door(lambda key, data: None)
@@ -60,6 +64,104 @@ def _found(prim, formula, way, derive):
         if told is not None:
             writing(key, marshal.dumps(told))
     return found
+
+
+class Composed:
+    """A rule that a definition gives (`composition.Rule`), derived where no other process has: of
+    arrays, and of tensors. What decides it: the operator, and all of `key`."""
+
+    __slots__ = ("derive", "forms", "key", "rule")
+
+    def __init__(self, prim, key, derive):
+        self.derive, self.forms, self.rule, self.key = derive, [None, None], None, None
+        made = Encoder()
+        try:
+            made.thing((prim, key))
+            self.key = made.text()
+        except Unknown:
+            pass
+
+    def __call__(self, *args):
+        tensors = False
+        for a in args:
+            if isinstance(a, TensorBase):
+                tensors = True
+                break
+        form = self.forms[tensors]
+        if form is None:
+            form = self.forms[tensors] = self._form(tensors)
+        return form(*args)
+
+    def _form(self, tensors):
+        key = f"{tensors} {self.key}"
+        data = None if self.key is None else reading(key)
+        if data is not None:
+            try:
+                return _steps(*marshal.loads(data))
+            except (Unknown, LookupError, TypeError):
+                pass
+        self.rule = self.rule or self.derive()
+        found = self.rule.form(tensors)
+        if self.key is not None:
+            try:
+                writing(key, marshal.dumps(_told_steps(found)))
+            except (Unknown, ValueError):
+                pass
+        return found
+
+
+def _told_steps(function):
+    code, names = function.__code__, function.__globals__
+    return function.text, code, {n: _told_thing(names[n]) for n in code.co_names if n in names}
+
+
+def _steps(text, code, things):
+    names = {name: _thing(*told) for name, told in things.items()}
+    made = FunctionType(placed(code, text), {"__name__": __name__, **names}, "rule")
+    made.text = text
+    return made
+
+
+_PLAIN = (int, float, complex, bool, str, type(None), type(...))
+
+
+def _told_thing(x):
+    """What a step of a rule reads, as data."""
+    if x is below:
+        return ("below",)
+    if isinstance(x, Primitive):
+        return "primitive", *name_of(x)
+    if x.__class__ in _PLAIN:
+        return "plain", x
+    if x.__class__ in (tuple, list):
+        return x.__class__.__name__, [_told_thing(part) for part in x]
+    if x.__class__ is dict:
+        return "dict", [(_told_thing(k), _told_thing(v)) for k, v in x.items()]
+    if x.__class__ is slice:
+        return "slice", [_told_thing(part) for part in (x.start, x.stop, x.step)]
+    if isinstance(x, np.dtype):
+        return "type", x.name
+    if isinstance(x, np.ndarray) and not x.dtype.hasobject:
+        return "array", x.dtype.name, x.shape, x.tobytes()
+    if isinstance(x, np.generic) and not x.dtype.hasobject:
+        return "number", x.dtype.name, x.tobytes()
+    raise Unknown(type(x).__name__)
+
+
+def _thing(kind, *told):
+    return _THINGS[kind](*told)
+
+
+_THINGS = {
+    "below": lambda: below, "primitive": primitive_at, "plain": lambda x: x,
+    "tuple": lambda parts: tuple([_thing(*part) for part in parts]),
+    "list": lambda parts: [_thing(*part) for part in parts],
+    "dict": lambda pairs: {_thing(*k): _thing(*v) for k, v in pairs},
+    "slice": lambda parts: slice(*[_thing(*part) for part in parts]),
+    "type": np.dtype,
+    "array": lambda name, shape, data: np.frombuffer(data, name).reshape(shape).copy(),
+    "number": lambda name, data: np.frombuffer(data, name)[0],
+}  # fmt: skip
 
 
 # --- as data --------------------------------------------------------------------------------------
