@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import tidu as torch
-from tidu.base.process.quiet import silence_own_arithmetic
+from tidu.base.process.start import silence_own_arithmetic
 
 
 def infinite():

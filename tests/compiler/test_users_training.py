@@ -386,4 +386,4 @@ def test_nonzero_shape():
 
 def test_nonzero_full():
     r = outcome(torch.compile(lambda x: x[x > 0] * 2, fullgraph=True), torch.tensor([1.0, -1.0]))
-    assert r[0] in ("RuntimeError", "ok"), r
+    assert r[0] in ("Unsupported", "ok"), r

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tidu
-from tidu.base.process.quiet import silence_own_arithmetic
+from tidu.base.process.start import silence_own_arithmetic
 from tidu.cli.ops import all_primitives, print_matrix
 from tidu.compiler.loops.elements import lowering
 from tidu.core.modes import listen, unlisten

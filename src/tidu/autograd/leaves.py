@@ -13,6 +13,7 @@ from numpy import ndarray
 from ..base.dtypes import OF_NUMPY, dtype, scalar_name
 from ..base.errors import hinted
 from ..base.lazy import lazy_module
+from ..base.process.forks import across
 from ..core.blocks import copy
 from ..core.handle import TensorBase, element_type, extra_of, shape_of, wrap
 from ..core.modes import LOCAL, set_grad
@@ -31,7 +32,7 @@ __all__ = [
 
 order = lazy_module(f"{__package__}.order")
 
-LOCK = threading.RLock()  # threads may bring gradients to one leaf
+LOCK = across(threading.RLock())  # threads may bring gradients to one leaf
 
 
 def accumulate_early(job, leaf):

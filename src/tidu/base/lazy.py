@@ -11,6 +11,7 @@ from sys import modules
 from types import ModuleType
 
 from .errors import UnknownName
+from .process.forks import at_work
 
 
 class Door:
@@ -97,7 +98,8 @@ def lazy_module(name: str, hint: str = "") -> ModuleType:
 
 def _load(name: str, hint: str) -> ModuleType:
     try:
-        return import_module(name)
+        with at_work():
+            return import_module(name)
     except ModuleNotFoundError as error:
         if hint:
             error.add_note(hint)
@@ -128,7 +130,8 @@ def late(package: str, homes: dict[str, str], otherwise=None, given=None):
             value = own[name] = otherwise(name)
             return value
         place = home.partition(":")[0]
-        module = courteous(import_module(place, package))
+        with at_work():
+            module = courteous(import_module(place, package))
         # All names of that module at once: a submodule may have the name of one of them.
         for other, home in homes.items():
             source, _, attribute = home.partition(":")

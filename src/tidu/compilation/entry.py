@@ -36,10 +36,25 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend=None, mode=Non
     beside its neighbours keeps fewer digits. `TIDU_WINOGRAD=0` in the environment: direct sums.
     Warnings and log messages appear at the first call only. `f.explain()` tells what was made.
 
+    backend: a name of `torch.compiler.list_backends()`, or a function. It is called with a
+    `torch.fx.GraphModule` and a list of example inputs for each part that is recorded, and returns
+    a function of the inputs (the module itself, say) that then runs in its place; gradients flow
+    through what it returns. `mode` and `options`, where given, are handed on to it.
+
+    Raises:
+        RuntimeError: an unknown backend, mode or option, or both of the last.
+        torch._dynamo.exc.BackendCompilerFailed: at a call, where `backend` fails.
+
     >>> import tidu as torch
     >>> f = torch.compile(lambda x: x * 2)
     >>> f(torch.ones(1))
     tensor([2.])
+    >>> def shown(gm, example_inputs):
+    ...     print([node.name for node in gm.graph.nodes])
+    ...     return gm.forward
+    >>> torch.compile(lambda x: x.sin() + 1, backend=shown)(torch.zeros(1))
+    ['l_x_', 'sin', 'add', 'output']
+    tensor([1.])
     """
     if mode is not None and options is not None:
         raise RuntimeError(

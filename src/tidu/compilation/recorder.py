@@ -190,7 +190,8 @@ class Recorder(Interceptor, TracerBase):
             )  # fmt: skip
             return "call_function", done, (other, args[0]) if swapped else args
         method = site.method()
-        if method is not None and args and _is_tensor(args[0]) and hasattr(Tensor, method):
+        own = method is not None and getattr(Tensor, method, None) is seen.function
+        if own and args and _is_tensor(args[0]):
             return "call_method", method, args
         if seen.namespace != "Tensor":
             return "call_function", seen.function, args

@@ -10,6 +10,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..base.lazy import at_home, late
+from ..base.process.forks import across
 from ..core.native import NATIVE
 from ..primitives.activations import gelu
 from ..primitives.functions import erf, erfc, pow
@@ -48,7 +49,7 @@ __getattr__ = late(__name__, at_home({
 }))  # fmt: skip
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
-_LOCK = threading.RLock()
+_LOCK = across(threading.RLock())
 _KERNELS = {}
 _SPECIAL = (erf, erfc, gelu)  # NumPy has no such functions: SciPy would have to be loaded
 _STATIC = (pow,)  # numbers decide how these are computed

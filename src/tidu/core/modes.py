@@ -6,6 +6,8 @@ is told by reading one integer; the thread's own settings are consulted only whe
 
 import threading
 
+from ..base.process.forks import across
+
 __all__ = [
     "LOCAL",
     "OTHERS",
@@ -54,7 +56,7 @@ class _Local(threading.local):
 
 STATE = _State()
 LOCAL = _Local()
-_LOCK = threading.Lock()
+_LOCK = across(threading.Lock())
 
 
 def grad_enabled():

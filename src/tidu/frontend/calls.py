@@ -13,6 +13,7 @@ from importlib import import_module
 from operator import is_
 from types import FunctionType
 
+from ..base.process.forks import across
 from ..core.handle import TensorBase
 from . import late
 
@@ -56,7 +57,7 @@ class _Thread(threading.local):
 
 
 _THREAD = _Thread()
-_LOCK = threading.RLock()
+_LOCK = across(threading.RLock())
 
 
 class _State:

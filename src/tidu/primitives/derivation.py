@@ -14,6 +14,7 @@ from functools import cache, cached_property
 import numpy as np
 
 from ..base.frames import code_of
+from ..base.process.forks import across
 from ..core import levels
 from ..core.modes import set_grad
 from ..program.formula import parse
@@ -28,7 +29,7 @@ from .symbols import ZERO, Purpose, Symbol, is_number, made_by
 
 __all__ = ["Derivation", "derived"]
 
-_ONE_AT_A_TIME = threading.RLock()  # a recorder serves one derivative
+_ONE_AT_A_TIME = across(threading.RLock())  # a recorder serves one derivative
 _CONSTANTS = {"pi": math.pi, "nan": math.nan, "inf": math.inf}
 _WIDE = np.dtype(np.float64)
 _FUNCTIONS = (

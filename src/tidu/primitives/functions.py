@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from ..base.lazy import lazy_module
-from ..core.handle import element_type
+from ..core.handle import TensorBase, element_type
 from .arithmetic import select, zeros_like
 from .base import HALVES
 from .define import elementwise, shape_of_floats
@@ -79,6 +79,8 @@ def _power_base(t, x, y):
 
 def _power_exponent(t, x, y, out):
     # 0 ** y has derivative 0 for y > 0, where log 0 would give NaN.
+    if isinstance(x, np.generic) and isinstance(y, TensorBase):  # a constant of a recording
+        x = x.item()
     if x.__class__ in (int, float, complex):
         factor = complex(np.log(complex(x))) if x.__class__ is complex else _number_log(x)
         term = t * (out * factor)

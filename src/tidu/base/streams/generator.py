@@ -20,6 +20,7 @@ import numpy as np
 from ..devices import CPU
 from ..devices import device as named_device
 from ..lazy import Place
+from ..process.forks import across
 from ..process.memory import leave_code
 from .check import refuse
 from .engine import ENGINE
@@ -310,4 +311,5 @@ def _restored(state: bytes) -> Generator:
 
 
 default_generator = Generator()
+across(default_generator._lock)
 default_generator.seed()

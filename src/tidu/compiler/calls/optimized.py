@@ -1,6 +1,7 @@
 """What `compile` returns: a function that keeps a compiled version for each kind of call."""
 
 import os
+import sys
 import weakref
 from functools import update_wrapper
 from operator import is_
@@ -10,6 +11,7 @@ import numpy as np
 
 from ...base import tree
 from ...base.errors import out_of_memory
+from ...base.process.forks import across
 from ...base.switches import switch
 from ...core.handle import TensorBase
 from ...core.modes import LOCAL, STATE, UNHURRIED
@@ -46,7 +48,7 @@ __all__ = ["STANCE", "Break", "Optimized", "Wanted", "counts", "forget_all", "re
 _COUNTS = {"captured": 0, "compiled": 0, "eager": 0}
 STANCE = ["default"]  # what `compiler.set_stance` said last
 WATCHERS: list = []  # told of each version: f(name, captured, compiled)
-_ONE = RLock()  # one thread at a time makes trial runs
+_ONE = across(RLock())  # one thread at a time makes trial runs
 _ALL: weakref.WeakSet = weakref.WeakSet()
 
 
@@ -114,7 +116,12 @@ class Optimized:
         return self.function
 
     def __reduce__(self):
-        return Optimized, (self.function, self.fullgraph, self.dynamic)
+        """By its name where it stands under that (as a decorated function does), as functions are;
+        otherwise with its function."""
+        name, found = getattr(self, "__qualname__", None), sys.modules.get(self.__module__)
+        for part in name.split(".") if isinstance(name, str) else ():
+            found = getattr(found, part, None)
+        return name if found is self else (Optimized, (self.function, self.fullgraph, self.dynamic))
 
     def __get__(self, instance, owner=None):
         return self if instance is None else _Bound(self, instance)

@@ -6,10 +6,13 @@ what is merely looked at. Each is made when it is first needed; where there is o
 
 from threading import RLock
 
+from ...base.process.forks import across
 from ..graphs.unreached import without
 from .program import Program
 
 __all__ = ["Backward"]
+
+_MAKING = across(RLock())  # one thread at a time makes programs
 
 
 class Backward:
@@ -18,7 +21,7 @@ class Backward:
 
     def __init__(self, graph, count, varying):
         self.graph, self.count, self.varying = graph, count, varying
-        self.programs, self.making = {}, RLock()
+        self.programs = {}
         if count == 1:
             self.whole()
 
@@ -37,7 +40,7 @@ class Backward:
         """(program, the places of its inputs among those of the graph, which outputs it has)."""
         found = self.programs.get(missing)
         if found is None:
-            with self.making:
+            with _MAKING:
                 found = self.programs.get(missing) or self._made(missing)
                 self.programs[missing] = found
         return found

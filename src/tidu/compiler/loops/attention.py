@@ -10,6 +10,7 @@ from math import prod
 
 import numpy as np
 
+from ...base.process.forks import across
 from ...core.blocks import THREADS
 from ..machine import kernels, native
 from ..machine.code import BYTES, Code, Value, kind_of
@@ -29,7 +30,7 @@ CHUNK = 1 << 21  # multiplications that a thread takes at a time
 _TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 _PLAIN, _TURNED = 111, 112
 _KERNELS: dict = {}
-_LOCK = threading.Lock()
+_LOCK = across(threading.Lock())
 _SIZES = ["height", "width", "depth", "out_depth", "inner", "blocks", "rows"]
 
 

@@ -5,6 +5,7 @@ from math import ceil
 
 import numpy as np
 
+from ...base.process.forks import across
 from ..machine import kernels
 from ..machine.code import BYTES, kind_of
 from ..machine.native import HOST
@@ -15,7 +16,7 @@ __all__ = ["LINE", "SHARES", "SUMS", "kernel_of", "lanes_of", "scratch", "stride
 LINE = 64  # bytes of a cache line
 SHARES = 8  # sums of a weight kept apart, so that as many threads can work in one order of sums
 SUMS = 1 << 21  # elements they may have together
-_LOCK = threading.Lock()
+_LOCK = across(threading.Lock())
 _KERNELS = {}
 
 

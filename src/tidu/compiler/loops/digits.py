@@ -10,6 +10,7 @@ import threading
 
 import numpy as np
 
+from ...base.process.forks import across
 from ...core.blocks import THREADS
 from ..machine import kernels
 from ..machine.code import Code
@@ -17,7 +18,7 @@ from ..machine.pool import ensure
 
 __all__ = ["by_digits"]
 
-_LOCK = threading.Lock()
+_LOCK = across(threading.Lock())
 _KERNELS: dict = {}
 _SHARED = 1 << 15  # elements from which more than one thread is asked
 

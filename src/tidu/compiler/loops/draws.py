@@ -8,6 +8,7 @@ Cephes library with the roundings PyTorch's AVX2 code has, so that they are its 
 import math
 import threading
 
+from ...base.process.forks import across
 from ..machine import kernels, native
 from ..machine.code import Code, Value
 from ..machine.pool import ensure
@@ -20,7 +21,7 @@ __all__ = ["normal32", "normal64", "normal_pairs", "uniform32", "uniform64", "wo
 _BLOCK, _FAR = 624, 397
 _UPPER, _LOWER, _TWIST = -0x80000000, 0x7FFFFFFF, 0x9908B0DF - (1 << 32)
 _ONE_THREAD = 1 << 40
-_LOCK = threading.Lock()
+_LOCK = across(threading.Lock())
 _KERNELS: dict = {}
 
 

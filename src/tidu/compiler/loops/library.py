@@ -18,6 +18,7 @@ from math import ceil, prod
 import numpy as np
 
 from ...base.process.blas import loading
+from ...base.process.forks import across
 from ...core.blocks import THREADS
 from ...core.native import NATIVE
 from ..machine import kernels, native, pool
@@ -36,7 +37,7 @@ _SMALL = 1 << 17  # multiplications of a piece: calls smaller than this are made
 _ALONE = 1 << 20  # multiplications up to which one product is not cut: a thread takes 5 µs to wake
 _LISTED = 1 << 20  # multiplications beside which it is nothing to read the sizes from a list
 _KERNELS = {}
-_LOCK = threading.Lock()
+_LOCK = across(threading.Lock())
 
 
 @lru_cache

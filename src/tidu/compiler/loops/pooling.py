@@ -12,6 +12,7 @@ from math import prod
 
 import numpy as np
 
+from ...base.process.forks import across
 from ..machine import kernels, native
 from ..machine.code import BYTES, HALVES, Code, Value, held_as, stored_as
 from ..machine.pool import ensure
@@ -26,7 +27,7 @@ _MOST = 1 << 31  # places in a row are 32 bits wide
 _TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 _TAPS = 1 << 7  # elements of a window whose numbers are kept in 8 bits
 _WIDEST, _APART = 11, 4  # of the last axis: elements of a window, stride
-_LOCK = threading.Lock()
+_LOCK = across(threading.Lock())
 _KERNELS = {}
 _NUMBERS = tuple([f"{name}{a}" for name in ("size", "out", "kernel", "stride", "before", "dilation")
                   for a in range(3)])  # fmt: skip

@@ -6,6 +6,7 @@ from math import ceil, prod
 
 import numpy as np
 
+from ...base.process.forks import across
 from ...core.blocks import THREADS
 from ...primitives import recurrent
 from ...primitives.composed import placed
@@ -23,7 +24,7 @@ LEAST = 1 << 14  # products of one step below which NumPy's are as fast
 _ALONE = 1 << 20  # multiplications of all steps that one thread does alone
 _TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 _KERNELS = {}
-_LOCK = threading.Lock()
+_LOCK = across(threading.Lock())
 
 
 def _units(count, work):

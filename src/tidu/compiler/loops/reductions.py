@@ -12,6 +12,7 @@ from math import prod
 
 import numpy as np
 
+from ...base.process.forks import across
 from ...primitives.sums import runs
 from ..machine import kernels
 from ..machine.code import Code, Value, kind_of
@@ -26,7 +27,7 @@ GROUPS = (FEW * FEW, FEW)  # terms of the widest pieces of a sum, and of those i
 STRIP, WIDE = 64, 256  # columns that are summed at a time; from where a masked rest is little
 _TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 _KERNELS = {}
-_LOCK = threading.Lock()
+_LOCK = across(threading.Lock())
 
 
 def sum_(x, axes, keepdims):

@@ -9,6 +9,7 @@ import threading
 
 import numpy as np
 
+from ...base.process.forks import across
 from ...core.blocks import THREADS
 from ..machine import kernels, native
 from ..machine.code import BYTES, Code, Value, kind_of
@@ -24,7 +25,7 @@ LONGEST = 1 << 16  # longer rows are summed pairwise by NumPy
 _TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 _LINE, _PIECES = 16, 4  # float32 numbers of a cache line, pieces for each thread
 _KERNELS = {}
-_LOCK = threading.Lock()
+_LOCK = across(threading.Lock())
 
 
 class Row:

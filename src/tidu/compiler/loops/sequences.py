@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 
+from ...base.process.forks import across
 from ..machine import kernels, native
 from ..machine.code import BYTES, Code, Value, kind_of
 from ..machine.pool import ensure
@@ -12,7 +13,7 @@ from .pointwise import over
 
 __all__ = ["copied", "filled", "rows_taken", "spaced"]
 
-_LOCK = threading.Lock()
+_LOCK = across(threading.Lock())
 _KERNELS: dict = {}
 
 

@@ -10,6 +10,7 @@ import threading
 
 import numpy as np
 
+from ...base.process.forks import across
 from ..machine import kernels
 from ..machine.code import Code
 from ..machine.pool import ensure
@@ -19,7 +20,7 @@ from .sorting_code import ALGORITHMS
 __all__ = ["SHORT", "ordered", "short"]
 
 I64 = np.dtype(np.int64)
-_LOCK = threading.Lock()
+_LOCK = across(threading.Lock())
 _KERNELS: dict = {}
 _PIECE = 1 << 12  # elements of rows that a thread takes at a time
 SHORT = 1 << 10  # elements up to which a row's keys lie on the stack, and one function does it all

@@ -10,6 +10,7 @@ import threading
 
 import numpy as np
 
+from ...base.process.forks import across
 from ..machine import kernels, native
 from ..machine.code import BYTES, Code, Value, kind_of
 from ..machine.pool import ensure
@@ -18,7 +19,7 @@ from .pointwise import over
 __all__ = ["update"]
 
 _KERNELS = {}
-_LOCK = threading.Lock()
+_LOCK = across(threading.Lock())
 _TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 
 from ...base.lazy import lazy_module
+from ...base.process.forks import across, at_work
 from ...base.process.memory import leave_code, return_free
 from ...core.blocks import THREADS
 from . import cache, pieces, symbols, workers
@@ -24,7 +25,9 @@ __all__ = ["HOST", "available", "begin", "compiler", "is_kept", "keep", "kept", 
            "load", "make_room", "together"]  # fmt: skip
 
 binding = lazy_module("llvmlite.binding")
-_LOCK = threading.RLock()  # of linking; what the garbage collector runs then may need code, too
+_LOCK = across(
+    threading.RLock()
+)  # of linking; what the garbage collector runs then may need code, too
 _LIBRARY = "libllvmlite"  # what the loaded file is called
 _LARGE = 1 << 16  # characters of text from which the room that LLVM took is worth giving back
 
@@ -40,10 +43,14 @@ class _Host:
 
     def __getattr__(self, name):
         # Only reached for a slot that is still empty.
-        self._start()
+        with at_work():
+            self._start()
         return object.__getattribute__(self, name)
 
     def _start(self):
+        own = getattr(getattr(binding.ffi.lib, "_lock", None), "_lock", None)
+        if own is not None:  # of llvmlite: every call of LLVM takes it
+            across(own)
         binding.initialize_native_target()  # to load the library touched tens of MiB
         leave_code(_LIBRARY)
         binding.initialize_native_asmprinter()
@@ -294,7 +301,7 @@ def _without_passes():
                 _set_options("=false")
 
 
-_OPTIONS = threading.RLock()
+_OPTIONS = across(threading.RLock())
 
 
 def _set_options(how):

@@ -13,12 +13,13 @@ import threading
 from bisect import bisect_right
 from contextlib import contextmanager
 
+from ...base.process.forks import across
 from . import native
 
 __all__ = ["COUNTS", "forget", "load", "noting"]
 
 COUNTS = {"compiled": 0, "shared": 0}  # texts given to LLVM, and those that needed it no more
-_LOCK = threading.Lock()
+_LOCK = across(threading.Lock())
 _NOTING: list = []
 _FORMS: dict = {}
 _SLACK = 64
