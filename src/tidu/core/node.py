@@ -9,9 +9,9 @@ from sys import _getframe
 
 from ..base.frames import OURS
 
-__all__ = ["FREED", "Hooks", "NOWHERE", "Node", "Packed", "PackedBackwards", "Parcel", "Slots", "UNDEFINED",
-           "VEILED_CAST", "hooks_of", "name_of", "nowhere", "opened", "output_node", "past_casts",
-           "placeless"]  # fmt: skip
+__all__ = ["FREED", "Hooks", "NOWHERE", "Node", "Packed", "PackedBackwards", "Parcel", "Slots",
+           "UNDEFINED", "VEILED_CAST", "hooks_of", "name_of", "nowhere", "opened", "output_node",
+           "past_casts", "placeless"]  # fmt: skip
 
 
 class _Freed(tuple):
