@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tidu
+from tidu.compiler.loops import sorting
 from tidu.core.native import NATIVE
 from tidu.primitives import ranks, ties
 
@@ -178,3 +179,19 @@ def test_topk_of_truths_refuses_the_rank_first():
         tidu.topk(truths, 3)
     with pytest.raises(RuntimeError, match="topk does not support bool dtypes on CPU"):
         tidu.topk(truths, 1)
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.array, tidu.tensor])
+@pytest.mark.parametrize("name", ["topk", "kthvalue"])
+def test_how_many_may_be_any_whole_number(name, kind):
+    x = tidu.tensor(np.random.default_rng(0).random((3, 400)))
+    mine, other = getattr(tidu, name)(x, kind(2)), getattr(tidu, name)(x, 2)
+    assert mine[0].tolist() == other[0].tolist() and mine[1].tolist() == other[1].tolist()
+
+
+def test_a_kernel_that_is_given_no_number_writes_nothing():
+    rows = np.random.default_rng(0).random((3, 40))
+    with pytest.raises(TypeError, match="cannot be interpreted as an integer"):
+        sorting.ordered(rows, (3, 2), True, "select and sort", 1.5)
+    with pytest.raises(OverflowError):
+        sorting.ordered(rows, (3, 2), True, "select and sort", 1 << 70)

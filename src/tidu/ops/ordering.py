@@ -1,6 +1,7 @@
 """torch.sort, topk, median, quantile ...: by rank among the elements of an axis."""
 
 import math
+from operator import index as whole
 
 import numpy as np
 
@@ -105,6 +106,7 @@ def topk(input, k, dim=-1, largest=True, sorted=True, *, out=None):
             raise RuntimeError("selected index k out of range")
         return _outs("topk", input.clone(), wrap(np.int64(0)), out)
     axis = normalize_axis(dim, ndim_of(input))
+    k = whole(k)
     if not 0 <= k <= shape_of(input)[axis]:
         raise RuntimeError("selected index k out of range")
     if type_of(input).category in (0, 3):
@@ -130,6 +132,7 @@ def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
         return _outs("kthvalue", input.clone(), wrap(np.int64(0)), out)
     axis = normalize_axis(dim, ndim_of(input))
     _refuse_no_elements("kthvalue", input, axis)
+    k = whole(k)
     if not 1 <= k <= shape_of(input)[axis]:
         raise RuntimeError("kthvalue(): selected number k out of range for dimension " + str(axis))
     index = argsort_prim(input, axis=axis, descending=False, how="kthvalue", part=(k - 1, k))

@@ -6,8 +6,9 @@ all threads where the size is worth it. Who calls must have checked types, sizes
 """
 
 import ctypes
-from functools import cache
+from functools import cache, reduce
 from math import prod
+from operator import or_
 from typing import NamedTuple
 
 import numpy as np
@@ -23,8 +24,10 @@ _HEADER = object.__basicsize__  # the data pointer is an array's first field
 RELEASE = 1 << 15  # elements from which other Python threads may run meanwhile
 
 _ENTRY = """
-declare i64 @PyLong_AsSsize_t(ptr)
+declare i64 @PyNumber_AsSsize_t(ptr, ptr)
 declare double @PyFloat_AsDouble(ptr)
+declare ptr @PyErr_Occurred()
+@PyExc_OverflowError = external global ptr
 declare ptr @PyEval_SaveThread()
 declare void @PyEval_RestoreThread(ptr)
 declare void @Py_IncRef(ptr)
@@ -48,9 +51,10 @@ def arguments(m, kinds):
 
 
 def entry(kinds, chunk, work):
-    """The text of the built-in function: it fills the table, then runs the body on [0, size)."""
+    """The text of the built-in function: it fills the table, then runs the body on [0, size). An
+    argument that is no number is an error before that: the body would write anywhere."""
     m = Code()
-    count = len(kinds)
+    count, suspects = len(kinds), []
     table = m.slot(f"[{count} x i64]", 16)
     for i, kind in enumerate((*kinds, "i64")):
         place = m.put("ptr", 1, f"getelementptr ptr, ptr %argv, i64 {i}")
@@ -59,13 +63,17 @@ def entry(kinds, chunk, work):
             field = m.put("ptr", 1, f"getelementptr i8, {thing}, i64 {_HEADER}")
             value = m.put("ptr", 1, f"load ptr, {field}")
         elif kind == "i64":
-            value = m.put("i64", 1, f"call i64 @PyLong_AsSsize_t({thing})")
+            beyond = m.put("ptr", 1, "load ptr, ptr @PyExc_OverflowError")
+            value = m.put("i64", 1, f"call i64 @PyNumber_AsSsize_t({thing}, {beyond})")
+            suspects.append(value == -1)
         else:
             value = m.put("f64", 1, f"call double @PyFloat_AsDouble({thing})")
+            suspects.append(value == -1.0)
         if i < count:
             m.line(f"store {value}, {m.at(table, m.constant('i64', i, 1), 'i64')}")
             last = value
     size, chunk = value, last.text if chunk is None else chunk
+    _check(m, reduce(or_, suspects))
     m.line(f"br {size * work < RELEASE}, label %small, label %large")
     m.label("small")
     m.line(f"call void @body({table}, i64 0, {size})")
@@ -79,6 +87,18 @@ def entry(kinds, chunk, work):
     m.line("call void @Py_IncRef(ptr @_Py_NoneStruct)")
     m.line("ret ptr @_Py_NoneStruct")
     return m.text("define ptr @entry(ptr %self, ptr %argv, i64 %count)")
+
+
+def _check(m, suspect):
+    """Return with the error that reading a number has raised, which gives -1 then."""
+    m.line(f"br {suspect}, label %suspect, label %known")
+    m.label("suspect")
+    error = m.put("ptr", 1, "call ptr @PyErr_Occurred()")
+    none = m.put("i1", 1, f"icmp eq {error}, null")
+    m.line(f"br {none}, label %known, label %failed")
+    m.label("failed")
+    m.line("ret ptr null")
+    m.label("known")
 
 
 class _Method(ctypes.Structure):
