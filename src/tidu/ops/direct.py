@@ -504,6 +504,8 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False):
     x, tests = memory(elements), memory(test_elements)
     if x.dtype is not tests.dtype or x.dtype.kind not in "fiu" or not x.ndim:
         return None
+    if not x.flags.c_contiguous:  # the result would lie as x does
+        return None
     if not 0 < x.size * tests.size <= _COMPARED:
         return None
     same = np.logical_or.reduce(x[..., None] == tests.reshape(-1), -1)
@@ -532,10 +534,10 @@ def firsts(flat):
 def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
     """As the general function computes them, of rows in order."""
     x, fractions = _given(input, q, dim, keepdim)
-    if interpolation not in WEIGHTS:
+    if interpolation not in INTERPOLATIONS:
         return None
-    rows, steps = _sorted(x), x.shape[-1] - 1
-    parts = [_between(rows, fraction * steps, interpolation) for fraction in fractions]
+    rows, steps, kind = _sorted(x), x.shape[-1] - 1, x.dtype.type
+    parts = [_between(rows, place_of(f, steps, kind), interpolation) for f in fractions]
     last = rows[..., -1]
     if (last != last).any():
         return None
@@ -545,7 +547,7 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
 def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
     """Of one row; NaN stand at its end."""
     x, fractions = _given(input, q, dim, keepdim)
-    if x.ndim != 1 or interpolation not in WEIGHTS:
+    if x.ndim != 1 or interpolation not in INTERPOLATIONS:
         return None
     row = _sorted(x)
     last = row.dtype.type(max(np.count_nonzero(row == row) - 1, 0))
@@ -580,16 +582,27 @@ def _sorted(x):
 
 
 def _between(rows, place, interpolation):
-    low, high = math.floor(place), math.ceil(place)
-    below, above = rows[..., low], rows[..., high]
-    return below + (above - below) * WEIGHTS[interpolation](place, low, high)
+    if interpolation in PICKED:
+        return rows[..., PICKED[interpolation](place)].copy()
+    low = math.floor(place)
+    below, above = rows[..., low], rows[..., math.ceil(place)]
+    return mixed(below, above, place - low if interpolation == "linear" else 0.5)
 
 
-WEIGHTS = {
-    "linear": lambda place, low, high: place - low, "lower": lambda place, low, high: 0.0,
-    "higher": lambda place, low, high: 1.0, "midpoint": lambda place, low, high: 0.5 * (high > low),
-    "nearest": lambda place, low, high: float(round(place) - low),
-}  # fmt: skip
+def place_of(fraction, steps, kind):
+    """Where a fraction of so many steps is, which PyTorch computes in the elements' type."""
+    return float(kind(fraction) * steps)
+
+
+def mixed(below, above, weight):
+    """Between the two, counted from the nearer."""
+    step = above - below
+    return below + step * weight if weight < 0.5 else above - step * (1 - weight)
+
+
+PICKED = {"lower": math.floor, "higher": math.ceil, "nearest": round}
+MIXED = ("linear", "midpoint")
+INTERPOLATIONS = {*PICKED, *MIXED}
 
 
 def _together(parts, q):

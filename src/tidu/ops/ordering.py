@@ -127,6 +127,7 @@ def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
         check_apart(out[0], input)
     refuse(type_of(require_tensor("kthvalue", input)), {0: "kthvalue_cpu", 3: "kthvalue_cpu"})
     if not ndim_of(input):
+        normalize_axis(dim, 0)
         if k != 1:
             raise RuntimeError("kthvalue(): selected number k out of range for dimension 0")
         return _outs("kthvalue", input.clone(), wrap(np.int64(0)), out)
@@ -206,6 +207,7 @@ def mode(input, dim=-1, keepdim=False, *, out=None):
     axis = normalize_axis(dim, ndim_of(input))
     if not ndim_of(input):
         return _outs("mode", input.clone(), wrap(np.int64(0)), out)
+    refuse(type_of(input), {3: "mode_cpu"})
     _refuse_no_elements("mode", input, axis)
     index = argsort_prim(input, axis=axis, descending=False, how="mode", part=(0, 1))
     values = named(picked(input, index, axis, keepdim), "ModeBackward0")
@@ -248,7 +250,7 @@ def show_quantile(result, input, dim, axis, interpolation, several):
     last = axis == ndim_of(input) - 1
     x = ("View", input) if dim is None else input if last else ("Transpose", ("Unsqueeze", input))
     taken = ("Gather", ("View", ("Sort", x)))
-    if interpolation in ("linear", "midpoint"):
+    if interpolation in direct.MIXED:
         taken = ("LerpBackward1", taken, taken, None)
     if several:
         taken = ("TransposeBackward1", ("UnsqueezeBackward1", taken))
@@ -261,7 +263,7 @@ def slopes_by_fraction(q, parts, ordered, axis):
     moved = reshape(q - q.detach(), shape=(len(parts),)) * (size - 1)
     lead, out = (slice(None),) * axis, []
     for k, part in enumerate(parts):
-        low = math.floor(float(concrete(q).reshape(-1)[k]) * (size - 1))
+        low = math.floor(_place_of(concrete(q).reshape(-1)[k], ordered, axis))
         above = slice_(ordered, index=(*lead, min(low + 1, size - 1), ...))
         step = above.detach() - slice_(ordered, index=(*lead, low, ...)).detach()
         out.append(part + slice_(moved, index=(k, ...)) * step)
@@ -284,16 +286,25 @@ def kept(part, dim, axis, rank):
     return reshape(part, shape=(*shape[:axis], 1, *shape[axis:]))
 
 
-def _quantile_at(ordered, fraction, axis, interpolation):
-    place = fraction * (shape_of(ordered)[axis] - 1)
-    low, high = math.floor(place), math.ceil(place)
-    if interpolation not in direct.WEIGHTS:
+def require_interpolation(interpolation):
+    if interpolation not in direct.INTERPOLATIONS:
         raise RuntimeError(
             "quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, "
             f"but got {interpolation}"
         )
-    weight = direct.WEIGHTS[interpolation](place, low, high)
+
+
+def _place_of(fraction, ordered, axis):
+    return direct.place_of(fraction, shape_of(ordered)[axis] - 1, element_type(ordered).type)
+
+
+def _quantile_at(ordered, fraction, axis, interpolation):
+    place = _place_of(fraction, ordered, axis)
+    require_interpolation(interpolation)
     lead = (slice(None),) * axis
+    if interpolation in direct.PICKED:
+        return slice_(ordered, index=(*lead, direct.PICKED[interpolation](place), ...)).clone()
+    low = math.floor(place)
     below = slice_(ordered, index=(*lead, low, ...))
-    above = slice_(ordered, index=(*lead, high, ...))
-    return below + (above - below) * weight
+    above = slice_(ordered, index=(*lead, math.ceil(place), ...))
+    return direct.mixed(below, above, place - low if interpolation == "linear" else 0.5)
