@@ -1,8 +1,12 @@
 """The streams written by compiled code are those written by NumPy: words, places and numbers."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
+import tidu as torch
 from tidu.base import streams
 from tidu.base.streams.engine import ENGINE
 from tidu.base.streams.generator import Generator
@@ -121,3 +125,62 @@ def test_small_programs_load_nothing():
     assert not asked
     assert engine.ready(1 << 15)
     assert engine.draws == "functions"
+
+
+PLACES = {
+    "whole": lambda z: z, "rows": lambda z: z[1:], "turned": lambda z: z.mT,
+    "steps": lambda z: z[:, ::2], "a part, turned": lambda z: z.T[1:],
+    "columns": lambda z: z[..., :2], "windows": lambda z: z.unfold(0, 3, 3),
+    "flat": lambda z: z.view(-1), "axes": lambda z: z.reshape(3, 3, 3).transpose(0, 2),
+}  # fmt: skip
+FILLS = {
+    "normal_": (), "uniform_": (-1, 2), "exponential_": (), "log_normal_": (), "cauchy_": (),
+    "bernoulli_": (0.3,), "random_": (9,), "geometric_": (0.5,),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("fill", FILLS)
+@pytest.mark.parametrize("place", PLACES)
+def test_places_are_filled_in_the_order_in_which_they_lie(place, fill, dtype):
+    def f(x):
+        z = x * 1.5
+        getattr(PLACES[place](z), fill)(*FILLS[fill])
+        return z
+
+    found = []
+    for call in (f, torch.compile(f, fullgraph=True)):
+        torch.manual_seed(3)
+        found.append(call(torch.ones(9, 3, dtype=dtype)))
+        found.append(torch.rand(2))
+    assert torch.equal(found[0], found[2]) and torch.equal(found[1], found[3])
+
+
+@pytest.mark.parametrize("like", ["rand_like", "randn_like", "randint_like", "empty_like"])
+@pytest.mark.parametrize("place", PLACES)
+def test_draws_like_a_tensor_lie_as_it_does(place, like):
+    def f(x):
+        if like == "empty_like":
+            return torch.empty_like(PLACES[place](x)).normal_()
+        return getattr(torch, like)(PLACES[place](x), *[9] * (like == "randint_like"))
+
+    found = []
+    for call in (f, torch.compile(f, fullgraph=True)):
+        torch.manual_seed(3)
+        found.append(call(torch.ones(9, 3)))
+    assert torch.equal(*found) and found[0].stride() == found[1].stride()
+
+
+def test_a_method_that_is_loaded_late_is_no_change():
+    """In a process in which nobody has called it yet."""
+    program = """
+import tidu as torch
+f = torch.compile(lambda x: torch.empty_like(x).uniform_() + x.det(), fullgraph=True)
+f(torch.ones(3, 3)), f(torch.ones(3, 3))
+assert "1 version(s)" in f.explain()
+torch.Tensor.det = lambda x: x.sum()
+g = torch.compile(lambda x: x.det())
+assert g(torch.ones(3, 3)) == 9 and f(torch.zeros(3, 3)).min() >= 0
+del torch.Tensor.det
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=300)

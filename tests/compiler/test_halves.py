@@ -130,3 +130,25 @@ def test_convolutions_have_an_epilogue(kind, autocast, made):
     assert set(_calls(made)) <= {"avg_pool", "avg_pool_backward", "convolution",
                                  "convolution_weight", "max_taps", "taps_place",
                                  "transposed_convolution"}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_cross_entropy_of_probabilities_has_slopes(dtype, compiled):
+    """1e-12, the least that PyTorch divides by, is none of their numbers."""
+    unit = torch.finfo(dtype).eps
+    target = torch.tensor([0.0, 1.0, 0.3, 0.9, 0.0], dtype=dtype)
+
+    def loss(x):
+        return torch.nn.functional.binary_cross_entropy(x, target, reduction="none")
+
+    call = torch.compile(loss, fullgraph=True) if compiled else loss
+    for numbers in ([0.1, 0.5, 0.9, 0.25, 0.75], [0.0, 1.0, 0.5, 0.999, 0.001]):
+        x = torch.tensor(numbers, dtype=dtype, requires_grad=True)
+        wide = x.detach().double().requires_grad_()
+        found = call(x)
+        found.sum().backward()
+        right = torch.nn.functional.binary_cross_entropy(wide, target.double(), reduction="none")
+        right.sum().backward()
+        torch.testing.assert_close(found.double(), right, rtol=unit, atol=unit)
+        torch.testing.assert_close(x.grad.double(), wide.grad, rtol=2 * unit, atol=unit)

@@ -55,6 +55,7 @@ def _method(home, name, function=None):
         return found(self, *args, **kwargs)
 
     own = method.__code__
+    method.stands_for = lambda: getattr(module, function or name)
     method.__doc__ = f"As torch.{name}."
     return standing(method, f"Tensor.{name}")
 

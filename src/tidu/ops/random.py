@@ -20,6 +20,7 @@ from ..core.versions import stamp
 from ..primitives.base import transpose
 from ..transforms.batch import drawn, drawn_from
 from ..transforms.mutation import old_state, write, written
+from ..transforms.trace import memory_of
 from ..transforms.write_checks import check_writable, untracked
 from .convert import finish, ndim_of, scalar_name, type_of
 from .creation import empty_like
@@ -66,17 +67,13 @@ def _like(name, create, fill):
     def like(input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False,
              memory_format=None, generator=None):  # fmt: skip
         dtype = dtype or type_of(input)
-        in_order = input._value.__class__ is not np.ndarray or input._value.flags.c_contiguous
+        memory = memory_of(input)
+        in_order = memory.__class__ is not np.ndarray or memory.flags.c_contiguous
         if not in_order or memory_format is not None:  # numbers are drawn as they lie in memory
             out = empty_like(input, dtype=dtype, device=device, memory_format=memory_format)
             return fill(out, generator).requires_grad_(requires_grad)
-        axes = None if LOCAL.tracer is None else LOCAL.tracer.drawn_along(input)
-        shape = tuple(shape_of(input))
-        options = {"dtype": dtype, "device": device, "generator": generator}
-        if axes is None:
-            return create(shape, **options, requires_grad=requires_grad)
-        found = _turned(create(tuple([shape[a] for a in axes]), **options), axes)
-        return found.requires_grad_(requires_grad)
+        return create(tuple(shape_of(input)), dtype=dtype, device=device, generator=generator,
+                      requires_grad=requires_grad)  # fmt: skip
 
     like.__name__ = like.__qualname__ = name
     like.__doc__ = f"{name[:-5]} in the shape and type of `input`."
@@ -236,7 +233,8 @@ def _filler(name, draw, at_once=None):
             array[...] = draw(array.shape, array.dtype, *args, generator=generator, **kwargs)
             written(self)
             return self
-        if name == "normal_" and array.__class__ is np.ndarray and not array.flags.c_contiguous:
+        memory = memory_of(self)
+        if name == "normal_" and memory.__class__ is np.ndarray and not memory.flags.c_contiguous:
             kwargs["serial"] = True
         value = _along_memory(
             self, lambda shape, dtype: draw(shape, dtype, *args, generator=generator, **kwargs)
@@ -281,9 +279,9 @@ def _whole(self):
 
 
 def _along_memory(self, draw, axes=None):
-    """What `draw` gives, in the order in which the elements of `self` lie in memory (`axes`, where
-    that is known already)."""
-    shape, dtype, array = tuple(shape_of(self)), element_type(self), self._value
+    """What `draw` gives, in the order in which the elements of `self` lie in memory, or would where
+    it is recorded (`axes`, where that is known already)."""
+    shape, dtype, array = tuple(shape_of(self)), element_type(self), memory_of(self)
     if axes is None:
         if array.__class__ is not np.ndarray or array.flags.c_contiguous:
             return drawn(lambda shape: draw(shape, dtype), shape)

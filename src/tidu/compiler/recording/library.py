@@ -40,7 +40,7 @@ class Table:
         found, late = [], {}
         for name, value in [*live.items()]:
             was = known.get(name, MISSING)
-            if was is MISSING and self._is_late(value):
+            if (was is MISSING and self._is_late(value)) or _stood_for(was, value):
                 late[name] = value
             elif was is not value:
                 found.append((name, value))
@@ -72,6 +72,12 @@ class Table:
         differ = [n for n in {**was, **now}
                   if was.get(n, MISSING) is not now.get(n, MISSING)]  # fmt: skip
         return ", ".join(f"{self.place.__name__}.{name}" for name in differ)
+
+
+def _stood_for(was, value):
+    """Whether a method that loads another at its first call has been replaced by that one."""
+    loaded = getattr(was, "stands_for", None)
+    return loaded is not None and was is not value and loaded() is value
 
 
 def _is_own(value):

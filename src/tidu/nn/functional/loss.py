@@ -7,6 +7,7 @@ import math
 import warnings
 
 from ... import ops
+from ...base.dtypes import bfloat16, float16, float32
 from ...base.errors import hinted
 from ...base.frames import user_depth
 from ...core.retries import asked, asks
@@ -150,8 +151,11 @@ def binary_cross_entropy(
     low_target, high_target = _range(target)
     if low_target < 0 or high_target > 1:
         raise RuntimeError("all elements of target should be between 0 and 1")
-    inside = low > 0 and high < 1
-    loss = _cross_entropy_inside(input, target) if inside else _cross_entropy(input, target)
+    formula = _cross_entropy_inside if low > 0 and high < 1 else _cross_entropy
+    if input.dtype in (float16, bfloat16):  # 1e-12 is none of their numbers
+        loss = formula(input.to(float32), target.to(float32)).to(input.dtype)
+    else:
+        loss = formula(input, target)
     if weight is not None:
         loss = loss * weight
     return named(reduced(loss, reduction), "BinaryCrossEntropyBackward0", input, target,
