@@ -128,8 +128,8 @@ INFINITE = [np.inf, 1, -np.inf, 1, np.inf]
     ("quantile", range(11), 0.1, "higher", 1.0),  # 0.1 of 10 steps is one step in float32
     ("quantile", range(11), 0.7, "lower", 7.0), ("nanquantile", range(11), 0.1, "higher", 1.0),
     ("nanquantile", INFINITE, 0.7, "lower", 1.0), ("nanquantile", INFINITE, 0.7, "linear", np.nan),
-    ("quantile", INFINITE, 0.3, "lower", 1.0), ("quantile", INFINITE, 0.1, "linear", -np.inf),
-    ("quantile", INFINITE, 0.2, "midpoint", 1.0), ("quantile", INFINITE, 0.1, "lower", -np.inf),
+    ("quantile", INFINITE, 0.3, "lower", 1.0), ("quantile", INFINITE, 0.1, "linear", np.nan),
+    ("quantile", INFINITE, 0.2, "midpoint", -np.inf), ("quantile", INFINITE, 0.1, "lower", -np.inf),
 ])  # fmt: skip
 def test_quantiles_are_pytorchs(call, values, fraction, how, expected, general):
     """Recorded from PyTorch 2.13."""

@@ -18,7 +18,7 @@ from ..primitives.indexing import argsort as argsort_prim
 from ..primitives.indexing import gather as gather_prim
 from ..primitives.structural import slice_
 from ..transforms.write_checks import check_apart
-from . import direct
+from . import direct, quantiles
 from .convert import (
     EXPECTED,
     finish_same,
@@ -214,7 +214,7 @@ def mode(input, dim=-1, keepdim=False, *, out=None):
     return _outs("mode", values, index if keepdim else dropped(index, axis), out)
 
 
-@directly(direct.quantile)
+@directly(quantiles.quantile)
 def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
     """The q-th quantiles along `dim` (of all elements without it)."""
     rank = ndim_of(require_tensor("quantile", input))
@@ -250,7 +250,7 @@ def show_quantile(result, input, dim, axis, interpolation, several):
     last = axis == ndim_of(input) - 1
     x = ("View", input) if dim is None else input if last else ("Transpose", ("Unsqueeze", input))
     taken = ("Gather", ("View", ("Sort", x)))
-    if interpolation in direct.MIXED:
+    if interpolation in quantiles.MIXED:
         taken = ("LerpBackward1", taken, taken, None)
     if several:
         taken = ("TransposeBackward1", ("UnsqueezeBackward1", taken))
@@ -287,7 +287,7 @@ def kept(part, dim, axis, rank):
 
 
 def require_interpolation(interpolation):
-    if interpolation not in direct.INTERPOLATIONS:
+    if interpolation not in quantiles.INTERPOLATIONS:
         raise RuntimeError(
             "quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, "
             f"but got {interpolation}"
@@ -295,16 +295,16 @@ def require_interpolation(interpolation):
 
 
 def _place_of(fraction, ordered, axis):
-    return direct.place_of(fraction, shape_of(ordered)[axis] - 1, element_type(ordered).type)
+    return quantiles.place_of(fraction, shape_of(ordered)[axis] - 1, element_type(ordered).type)
 
 
 def _quantile_at(ordered, fraction, axis, interpolation):
     place = _place_of(fraction, ordered, axis)
     require_interpolation(interpolation)
     lead = (slice(None),) * axis
-    if interpolation in direct.PICKED:
-        return slice_(ordered, index=(*lead, direct.PICKED[interpolation](place), ...)).clone()
+    if interpolation in quantiles.PICKED:
+        return slice_(ordered, index=(*lead, quantiles.PICKED[interpolation](place), ...)).clone()
     low = math.floor(place)
     below = slice_(ordered, index=(*lead, low, ...))
     above = slice_(ordered, index=(*lead, math.ceil(place), ...))
-    return direct.mixed(below, above, place - low if interpolation == "linear" else 0.5)
+    return quantiles.mixed(below, above, place - low if interpolation == "linear" else 0.5)

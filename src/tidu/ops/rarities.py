@@ -18,7 +18,7 @@ from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives.base import reduce_sum, reshape
 from ..primitives.indexing import gather
-from . import direct
+from . import quantiles
 from .blending import lerp
 from .convert import convert, finish, named, ndim_of, require_tensor, scalar_name, type_of
 from .convolution import (
@@ -135,7 +135,7 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True, out=No
     return finish(result, out)
 
 
-@directly(direct.nanquantile)
+@directly(quantiles.nanquantile)
 @strict
 def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
     """The q-th quantiles along `dim` of the elements that are not NaN."""
