@@ -234,9 +234,7 @@ class Changes(Calls):
                 t.mul_(0.5)
             elif kind == 1:
                 t[...] = 1
-            # Not one with views, of which only its later ones would be told in compiled code.
-            elif kind == 2 and t.is_leaf and t.is_floating_point() and t._base is None and (
-                    t.shape != (3, 3)):  # fmt: skip
+            elif kind == 2 and t.is_leaf and t.is_floating_point() and t._base is None:
                 t.requires_grad_(not t.requires_grad)
             elif kind == 3 and t.is_leaf and t.is_floating_point():
                 t.grad = torch.ones_like(t)

@@ -15,9 +15,9 @@ from ..base.errors import hinted
 from ..base.lazy import lazy_module
 from ..base.process.forks import across
 from ..core.blocks import copy
-from ..core.handle import TensorBase, element_type, extra_of, shape_of, wrap
+from ..core.handle import LEAF, TensorBase, element_type, extra_of, live_views, shape_of, wrap
 from ..core.modes import LOCAL, set_grad
-from ..core.node import Node
+from ..core.node import NOWHERE, Node, nowhere
 from ..core.versions import owner, stamp
 from ..ops.convert import type_of
 from ..primitives.base import cast, dense
@@ -26,8 +26,9 @@ from ..transforms.reverse import check_result, gathered
 from ..transforms.trace import Traced
 
 __all__ = [
-    "LOCK", "accumulate", "accumulate_early", "add_into", "check_grad", "clear_gradients",
-    "grad_dtype", "hooked", "is_lent", "laid_as", "set_grad_dtype",
+    "LOCK", "accumulate", "accumulate_early", "add_into", "as_its_base", "check_grad",
+    "clear_gradients", "grad_dtype", "hooked", "is_lent", "laid_as", "set_grad_dtype",
+    "tell_views",
 ]  # fmt: skip
 
 order = lazy_module(f"{__package__}.order")
@@ -290,3 +291,20 @@ def check_grad(tensor, value):
             f"size '{list(shape_of(tensor))}'. Please ensure that the gradient and the tensor are "
             "the same size"
         )
+
+
+def as_its_base(tensor):
+    """The node of a leaf that requires no gradient of its own: a view requires one as soon as its
+    base does, though none arrives anywhere."""
+    view = tensor._view
+    if view is None or view.base._node is None or element_type(tensor).kind not in "fcVW":
+        return None
+    return nowhere()
+
+
+def tell_views(base):
+    """What of its views follows where a leaf begins to require a gradient, or no longer does."""
+    for view in live_views(base):
+        node = view._node
+        if node is None or (node is not LEAF and node.prim is NOWHERE):
+            view._node = as_its_base(view)

@@ -9,9 +9,9 @@ from sys import _getframe
 
 from ..base.frames import OURS
 
-__all__ = ["FREED", "Hooks", "Node", "Packed", "PackedBackwards", "Parcel", "Slots", "UNDEFINED",
-           "VEILED_CAST", "hooks_of", "name_of", "opened", "output_node", "past_casts",
-           "placeless"]  # fmt: skip
+__all__ = ["FREED", "Hooks", "NOWHERE", "Node", "Packed", "PackedBackwards", "Parcel", "Slots",
+           "UNDEFINED", "VEILED_CAST", "hooks_of", "name_of", "nowhere", "opened", "output_node",
+           "past_casts", "placeless"]  # fmt: skip
 
 
 class _Freed(tuple):
@@ -135,10 +135,10 @@ VEILED_CAST = Veiled("ToCopyBackward0")
 
 
 def past_casts(edge):
-    """An edge, or the next one that is shown."""
+    """An edge, or the next one that is shown; None where no gradient goes on."""
     while edge.__class__ is Node and getattr(edge, "name", None).__class__ is Veiled:
         (edge,) = edge.edges
-    return edge
+    return None if edge.__class__ is Node and edge.prim is NOWHERE else edge
 
 
 class Hooks:
@@ -199,3 +199,23 @@ OUTPUT_OF = _OutputOf()
 def output_node(seq, source, index):
     """The node of output `index` of `source`."""
     return placeless(seq, OUTPUT_OF, (source,), (None,), index)
+
+
+class _Nowhere:
+    """The primitive of a view's node whose base came to require a gradient after the view was
+    taken: the view requires one with its base, has no `grad_fn`, and its gradient is given up."""
+
+    name, torch_name = "nowhere", "Nowhere"
+    keeps = False
+
+    @staticmethod
+    def backward(g, saved, params, edges):
+        return ()
+
+
+NOWHERE = _Nowhere()
+
+
+def nowhere():
+    """A node from which no gradient goes on."""
+    return placeless(0, NOWHERE, (), (None, ()), None)

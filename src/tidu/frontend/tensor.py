@@ -36,7 +36,7 @@ from ..core.handle import (
     wrap,
 )
 from ..core.modes import LOCAL, grad_enabled
-from ..core.node import Node, hooks_of
+from ..core.node import NOWHERE, Node, hooks_of
 from ..core.versions import version
 from ..ops.convert import named, scalar_name, type_of
 from ..ops.flags import require_bool
@@ -148,7 +148,7 @@ class Tensor(TensorMethods, LateMethods, ToNumbers, TensorBase):
         """Whether backward should collect a gradient here; leaves only."""
         require_bool("requires_grad_", 1, requires_grad=requires_grad)
         node = self._node
-        if node is not None and node is not LEAF:
+        if node is not None and node is not LEAF and node.prim is not NOWHERE:
             if not requires_grad:
                 raise RuntimeError(
                     hinted(
@@ -173,15 +173,18 @@ class Tensor(TensorMethods, LateMethods, ToNumbers, TensorBase):
                     "Setting requires_grad=True on inference tensor outside InferenceMode is not "
                     "allowed."
                 )
-        self._node = LEAF if requires_grad else None
+        self._node = LEAF if requires_grad else leaves.as_its_base(self)
+        leaves.tell_views(self)
         return self
 
-    is_leaf = property(lambda self: self._node is None or self._node is LEAF)
+    @property
+    def is_leaf(self):
+        node = self._node
+        return node is None or node is LEAF or node.prim is NOWHERE
 
     @property
     def grad_fn(self):
-        node = self._node
-        return None if node is None or node is LEAF else gradient_edge(self).node
+        return None if self.is_leaf else gradient_edge(self).node
 
     @property
     def grad(self):
