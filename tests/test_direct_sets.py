@@ -28,6 +28,8 @@ CALLS = {
     "searchsorted": lambda x: tidu.searchsorted(x.reshape(-1).sort()[0], x),
     "from the right": lambda x: tidu.searchsorted(x.reshape(-1).sort()[0], x, right=True),
     "as int32": lambda x: tidu.searchsorted(x.reshape(-1).sort()[0], x, out_int32=True),
+    "a number's place": lambda x: tidu.searchsorted(x.reshape(-1).sort()[0], 0.5),
+    "a whole number's": lambda x: tidu.bucketize(1, x.reshape(-1).sort()[0], out_int32=True),
     "bucketize": lambda x: tidu.bucketize(x, x.reshape(-1)[:4].sort()[0], right=True),
     "of several types": lambda x: tidu.bucketize(x, tidu.tensor([0, 1, 2])),
     "bincount": tidu.bincount, "longer": lambda x: tidu.bincount(x, minlength=20),

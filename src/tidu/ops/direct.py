@@ -476,14 +476,18 @@ _COMPARED = 1 << 12  # comparisons of all with all that cost less than a search
 
 def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None):
     """In one row, which ends with no NaN."""
-    table, x = memory(sorted_sequence), memory(input)
-    kind = x.dtype
-    if table.ndim != 1 or not x.ndim or table.dtype is not kind or not table.size:
+    table, number = memory(sorted_sequence), input.__class__ in (int, float)
+    kind = table.dtype
+    if number and (input.__class__ is int or kind in FLOATS):
+        x = np.array(input, kind)
+    else:
+        x = memory(input)
+    if table.ndim != 1 or not (x.ndim or number) or kind is not x.dtype or not table.size:
         return None
     if side is not None or (kind not in _WHOLE and (kind not in FLOATS or table[-1] != table[-1])):
         return None
     places = table.searchsorted(x, "right" if right else "left")
-    return places.astype(np.int32) if out_int32 else places
+    return np.asarray(places, np.int32 if out_int32 else I64)
 
 
 def bucketize(input, boundaries, *, out_int32=False, right=False):

@@ -18,7 +18,6 @@ from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives.base import reduce_sum, reshape
 from ..primitives.indexing import gather
-from . import quantiles
 from .blending import lerp
 from .convert import convert, finish, named, ndim_of, require_tensor, scalar_name, type_of
 from .convolution import (
@@ -34,7 +33,14 @@ from .diagonals import diag
 from .flags import strict
 from .indexing import getitem
 from .joining import cat, stack
-from .ordering import along, kept, require_interpolation, show_quantile, slopes_by_fraction
+from .ordering import (
+    along,
+    kept,
+    plain_nanquantile,
+    require_interpolation,
+    show_quantile,
+    slopes_by_fraction,
+)
 from .shapes import expand, permute
 from .spelling import scatter_reduce, sort
 
@@ -135,7 +141,7 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True, out=No
     return finish(result, out)
 
 
-@directly(quantiles.nanquantile)
+@directly(plain_nanquantile)
 @strict
 def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
     """The q-th quantiles along `dim` of the elements that are not NaN."""
