@@ -28,6 +28,8 @@ CALLS = {
     "searchsorted": lambda x: tidu.searchsorted(x.reshape(-1).sort()[0], x),
     "from the right": lambda x: tidu.searchsorted(x.reshape(-1).sort()[0], x, right=True),
     "as int32": lambda x: tidu.searchsorted(x.reshape(-1).sort()[0], x, out_int32=True),
+    "a number's place": lambda x: tidu.searchsorted(x.reshape(-1).sort()[0], 0.5),
+    "a whole number's": lambda x: tidu.bucketize(1, x.reshape(-1).sort()[0], out_int32=True),
     "bucketize": lambda x: tidu.bucketize(x, x.reshape(-1)[:4].sort()[0], right=True),
     "of several types": lambda x: tidu.bucketize(x, tidu.tensor([0, 1, 2])),
     "bincount": tidu.bincount, "longer": lambda x: tidu.bincount(x, minlength=20),
@@ -103,3 +105,70 @@ def test_few_elements_in_bins(kind, ends):
         low, high = ends if ends != (0, 0) else (x.min(), x.max())
         exact = np.histogram(x, bins, (low, high))[0]
         np.testing.assert_array_equal(tidu.histc(tidu.tensor(x), bins, *ends).numpy(), exact)
+
+
+class Heard:
+    """Whether the general functions answer, or the short ways."""
+
+    def __init__(self, general):
+        self.listener = Listener() if general else None
+
+    def __enter__(self):
+        if self.listener:
+            listen(self.listener)
+
+    def __exit__(self, *error):
+        if self.listener:
+            unlisten(self.listener)
+
+
+INFINITE = [np.inf, 1, -np.inf, 1, np.inf]
+
+
+@pytest.mark.parametrize("general", [False, True])
+@pytest.mark.parametrize("call, values, fraction, how, expected", [
+    ("quantile", range(11), 0.1, "higher", 1.0),  # 0.1 of 10 steps is one step in float32
+    ("quantile", range(11), 0.7, "lower", 7.0), ("nanquantile", range(11), 0.1, "higher", 1.0),
+    ("nanquantile", INFINITE, 0.7, "lower", 1.0), ("nanquantile", INFINITE, 0.7, "linear", np.nan),
+    ("quantile", INFINITE, 0.3, "lower", 1.0), ("quantile", INFINITE, 0.1, "linear", np.nan),
+    ("quantile", INFINITE, 0.2, "midpoint", -np.inf), ("quantile", INFINITE, 0.1, "lower", -np.inf),
+])  # fmt: skip
+def test_quantiles_are_pytorchs(call, values, fraction, how, expected, general):
+    """Recorded from PyTorch 2.13."""
+    x = tidu.tensor(list(values), dtype=tidu.float32)
+    with Heard(general):
+        found = getattr(tidu, call)(x, fraction, interpolation=how).item()
+    np.testing.assert_equal(found, expected)
+
+
+@pytest.mark.parametrize("general", [False, True])
+def test_a_quantile_that_is_an_element_keeps_its_sign_and_no_memory(general):
+    x = tidu.tensor([[0.0, -0.0, 0.0], [-0.0, -0.0, 2.0]])
+    with Heard(general):
+        found = tidu.quantile(x, 0.5, -1, interpolation="lower")
+    assert np.signbit(found.numpy()).tolist() == [True, True] and found.stride() == (1,)
+
+
+@pytest.mark.parametrize("general", [False, True])
+def test_places_in_a_row_that_ends_with_nan(general):
+    """Recorded from PyTorch 2.13: a search passes each NaN that it meets."""
+    row, x = tidu.tensor([0.0, 1.0, np.nan]), tidu.tensor([3.0, 1.0, 2.0, 0.0, np.nan])
+    with Heard(general):
+        assert tidu.searchsorted(row, x).tolist() == [3, 1, 3, 0, 3]
+        assert tidu.searchsorted(row, x, right=True).tolist() == [3, 3, 3, 1, 3]
+        longer = tidu.tensor([0.0, 1.0, 2.0, 3.0, np.nan, np.nan])
+        assert tidu.bucketize(x, longer).tolist() == [3, 1, 2, 0, 6]
+
+
+def test_a_fraction_is_sought_among_whole_numbers():
+    table = tidu.tensor([0, 1, 2, 3])
+    assert tidu.searchsorted(table, 1.5).item() == 2
+    assert tidu.bucketize(1.5, table).item() == 2
+    assert tidu.searchsorted(table, 2).item() == 2
+
+
+@pytest.mark.parametrize("general", [False, True])
+def test_what_is_found_lies_in_order(general):
+    x = tidu.arange(6).reshape(2, 3).t()
+    with Heard(general):
+        assert tidu.isin(x, tidu.tensor([1, 2])).stride() == (2, 1)

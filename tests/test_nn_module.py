@@ -286,3 +286,16 @@ def test_a_normalization_at_the_end_of_a_checkpoint_counts_its_batch_twice(reent
         twice(x)
     for a, b in zip(norm.buffers(), twice.buffers(), strict=True):
         torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("convert", [
+    lambda m: m.double(), lambda m: m.to(torch.float64), lambda m: m.to("cpu", torch.float64),
+])  # fmt: skip
+def test_a_lazy_module_that_is_converted_stays_lazy(convert):
+    net = convert(nn.Sequential(nn.LazyLinear(5), nn.LazyBatchNorm1d()))
+    assert all(nn.parameter.is_lazy(p) for p in net.parameters())
+    updates = torch.optim.SGD(net.parameters(), lr=0.1)
+    net(torch.ones(2, 4, dtype=torch.float64)).sum().backward()
+    updates.step()
+    assert net[0].weight.shape == (5, 4) and net[1].running_mean.shape == (5,)
+    assert {p.dtype for p in (*net.parameters(), net[1].running_mean)} == {torch.float64}

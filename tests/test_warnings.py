@@ -71,14 +71,6 @@ def test_an_encoder_that_does_not_pack_says_why(options, reason):
         nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
 
 
-def test_a_second_scheduler_knows_that_the_optimizer_has_stepped():
-    optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), 0.1)
-    optimizer.step()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        torch.optim.lr_scheduler.StepLR(optimizer, 1).step()
-
-
 def test_truths_of_numpy_are_bytes():
     found = np.isnan(torch.tensor([1.0, float("nan")]))
     assert found.dtype is torch.uint8 and found.tolist() == [0, 1]
@@ -100,3 +92,17 @@ def test_each_line_of_the_program_is_told_once():
     )
     told = told_in_a_process(program)
     assert len(told) == 2 and all(line.startswith("<string> Using a target size") for line in told)
+
+
+def test_steps_before_the_first_schedule_do_not_count():
+    parameters = [torch.ones(2, requires_grad=True)]
+    optimizer = torch.optim.SGD(parameters, 0.1)
+    optimizer.step()
+    first = torch.optim.lr_scheduler.StepLR(optimizer, 1)
+    with pytest.warns(UserWarning, match=r"Detected call of `lr_scheduler\.step\(\)` before"):
+        first.step()
+    optimizer.step()
+    second = torch.optim.lr_scheduler.StepLR(optimizer, 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        second.step()

@@ -23,7 +23,7 @@ from ..primitives.products import product
 from ..primitives.ranks import ordered_along
 
 F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
-_FLOATS = (F32, F64)
+FLOATS = (F32, F64)
 _ALL = [tuple(range(n)) for n in range(65)]
 
 
@@ -118,7 +118,7 @@ def arange(start, end=None, step=1):
 def linspace(start, end, steps):
     """As `creation._spaced`, each half for itself."""
     to = DEFAULT.numpy
-    if to not in _FLOATS or steps.__class__ is not int or not 2 <= steps < SUM_FROM:
+    if to not in FLOATS or steps.__class__ is not int or not 2 <= steps < SUM_FROM:
         return None
     for n in (start, end):
         if not _is_sure(n):
@@ -141,7 +141,7 @@ def linspace(start, end, steps):
 
 def clamp(input, min=None, max=None):
     x = array(input)
-    if x.dtype not in _FLOATS or (min is None and max is None):
+    if x.dtype not in FLOATS or (min is None and max is None):
         return None
     for bound in (min, max):
         if bound is not None and not _is_sure(bound):
@@ -161,7 +161,7 @@ def where(condition, input, other):
 def sort(input, dim=-1, descending=False, stable=False):
     """(values, indices)"""
     x = _in_order(input, "fiub")
-    return _by_rank(x, _axis(dim, x.ndim), descending, "stable" if stable else "sort")
+    return by_rank(x, _axis(dim, x.ndim), descending, "stable" if stable else "sort")
 
 
 def argsort(input, dim=-1, descending=False, stable=False):
@@ -176,7 +176,7 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
     axis = _axis(dim, x.ndim)
     if k.__class__ is not int or not 0 <= k <= x.shape[axis]:
         return None
-    return _by_rank(x, axis, largest, "topk" if sorted else "topk unsorted", (0, k))
+    return by_rank(x, axis, largest, "topk" if sorted else "topk unsorted", (0, k))
 
 
 def kthvalue(input, k, dim=-1, keepdim=False):
@@ -215,7 +215,7 @@ def _in_order(input, kinds):
     return x if x.dtype.kind in kinds and x.flags.c_contiguous else None
 
 
-def _by_rank(x, axis, descending, how, part=None):
+def by_rank(x, axis, descending, how, part=None):
     if descending.__class__ is not bool:
         return None
     values, places = ordered_along(x, axis, descending, how, part)
@@ -235,7 +235,7 @@ def _one_of_all(x, keepdim, how, rank):
 def _one_of_each(x, axis, keepdim, how, rank):
     if not x.shape[axis] or keepdim.__class__ is not bool:
         return None
-    values, places = _by_rank(x, axis, False, how, (rank, rank + 1))
+    values, places = by_rank(x, axis, False, how, (rank, rank + 1))
     if keepdim:
         return values, places
     shape = x.shape[:axis] + x.shape[axis + 1 :]
@@ -251,7 +251,7 @@ def log_softmax(input, dim, dtype=None):
 
 
 def _of_rows(prim, x, dim, dtype):
-    if dtype is not None or x.dtype not in _FLOATS or not x.ndim:
+    if dtype is not None or x.dtype not in FLOATS or not x.ndim:
         return None
     return prim.eval(x, axis=_axis(dim, x.ndim))
 
@@ -260,7 +260,7 @@ def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-1
                   reduction="mean", label_smoothing=0.0):  # fmt: skip
     """Of rows of scores and a class for each."""
     x, classes = array(input), memory(target)
-    if x.dtype not in _FLOATS or classes.dtype is not I64 or x.ndim != 2 or not x.size:
+    if x.dtype not in FLOATS or classes.dtype is not I64 or x.ndim != 2 or not x.size:
         return None
     if classes.shape != x.shape[:1] or size_average is not reduce or label_smoothing != 0.0:
         return None
@@ -275,7 +275,7 @@ def remainder(input, other):
     x = memory(input) if other.__class__ is int else array(input)
     if x.dtype is I64 and other.__class__ is int and other:
         return np.remainder(x, other)
-    if x.dtype in _FLOATS and _is_sure(other) and other:
+    if x.dtype in FLOATS and _is_sure(other) and other:
         return p.remainder.eval(array(input), x.dtype.type(other))
     return None
 
@@ -289,7 +289,7 @@ def tril(input, diagonal=0):
 
 
 def _triangle(x, diagonal, upper):
-    if x.dtype not in _FLOATS or x.ndim != 2:
+    if x.dtype not in FLOATS or x.ndim != 2:
         return None
     diagonal = diagonal.__index__()
     if x.size <= _MASKED:
@@ -347,14 +347,14 @@ def argmin(input, dim=None, keepdim=False):
 
 
 def _arg_extreme(x, dim, keepdim, find):
-    if (x.dtype not in _FLOATS and x.dtype is not I64) or not x.size or not x.ndim or keepdim:
+    if (x.dtype not in FLOATS and x.dtype is not I64) or not x.size or not x.ndim or keepdim:
         return None
     return find(x) if dim is None else find(x, _axis(dim, x.ndim))
 
 
 def cumsum(input, dim):
     x = array(input)
-    if x.dtype not in _FLOATS and x.dtype is not I64:
+    if x.dtype not in FLOATS and x.dtype is not I64:
         return None
     axis = _axis(dim, x.ndim)
     return r.from_zero(np.add.accumulate(x, axis, out=np.empty(x.shape, x.dtype)), axis)
@@ -362,7 +362,7 @@ def cumsum(input, dim):
 
 def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     x = array(input)
-    if x.dtype not in _FLOATS or not x.ndim or x.size >= SUM_FROM:
+    if x.dtype not in FLOATS or not x.ndim or x.size >= SUM_FROM:
         return None
     if dim.__class__ is bool:
         dim, unbiased = None, dim
@@ -389,7 +389,7 @@ def _may_be_rounding(total, center, count):
     return total.item() <= 1.001 * count * slip * slip
 
 
-_EPSILON = {kind: float(np.finfo(kind).eps) for kind in _FLOATS}
+_EPSILON = {kind: float(np.finfo(kind).eps) for kind in FLOATS}
 
 
 def std(*args, **words):
@@ -400,19 +400,19 @@ def std(*args, **words):
 def prod(input, dim=None, keepdim=False):
     """Of all elements, in the order of the axes."""
     x = array(input)
-    if x.dtype not in _FLOATS or not x.ndim or dim is not None or keepdim:
+    if x.dtype not in FLOATS or not x.ndim or dim is not None or keepdim:
         return None
     return product.eval(x.reshape(x.size), axes=(0,), keepdims=False)
 
 
 def norm(input, p="fro", dim=None, keepdim=False):
     x = array(input)
-    if x.dtype not in _FLOATS or dim is not None or keepdim or x.size >= SUM_FROM:
+    if x.dtype not in FLOATS or dim is not None or keepdim or x.size >= SUM_FROM:
         return None
     return r.norm2.eval(x, axes=_ALL[x.ndim], keepdims=False) if p in ("fro", 2) else None
 
 
-_DOTTED = (*_FLOATS, I64, np.dtype(np.int32), np.dtype(np.complex64), np.dtype(np.complex128))
+_DOTTED = (*FLOATS, I64, np.dtype(np.int32), np.dtype(np.complex64), np.dtype(np.complex128))
 
 
 def dot(input, tensor):
@@ -476,14 +476,18 @@ _COMPARED = 1 << 12  # comparisons of all with all that cost less than a search
 
 def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None):
     """In one row, which ends with no NaN."""
-    table, x = memory(sorted_sequence), memory(input)
-    kind = x.dtype
-    if table.ndim != 1 or not x.ndim or table.dtype is not kind or not table.size:
+    table, number = memory(sorted_sequence), input.__class__ in (int, float)
+    kind = table.dtype
+    if number and (input.__class__ is int or kind in FLOATS):
+        x = np.array(input, kind)
+    else:
+        x = memory(input)
+    if table.ndim != 1 or not (x.ndim or number) or kind is not x.dtype or not table.size:
         return None
-    if side is not None or (kind not in _WHOLE and (kind not in _FLOATS or table[-1] != table[-1])):
+    if side is not None or (kind not in _WHOLE and (kind not in FLOATS or table[-1] != table[-1])):
         return None
     places = table.searchsorted(x, "right" if right else "left")
-    return places.astype(np.int32) if out_int32 else places
+    return np.asarray(places, np.int32 if out_int32 else I64)
 
 
 def bucketize(input, boundaries, *, out_int32=False, right=False):
@@ -503,6 +507,8 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False):
     """Among few elements."""
     x, tests = memory(elements), memory(test_elements)
     if x.dtype is not tests.dtype or x.dtype.kind not in "fiu" or not x.ndim:
+        return None
+    if not x.flags.c_contiguous:  # the result would lie as x does
         return None
     if not 0 < x.size * tests.size <= _COMPARED:
         return None
@@ -524,75 +530,3 @@ def firsts(flat):
     fresh[:1] = True
     np.not_equal(flat[1:], flat[:-1], out=fresh[1:])
     return fresh
-
-
-# --- quantiles ----------------------------------------------------------------------------------
-
-
-def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
-    """As the general function computes them, of rows in order."""
-    x, fractions = _given(input, q, dim, keepdim)
-    if interpolation not in WEIGHTS:
-        return None
-    rows, steps = _sorted(x), x.shape[-1] - 1
-    parts = [_between(rows, fraction * steps, interpolation) for fraction in fractions]
-    last = rows[..., -1]
-    if (last != last).any():
-        return None
-    return _together(parts, q)
-
-
-def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
-    """Of one row; NaN stand at its end."""
-    x, fractions = _given(input, q, dim, keepdim)
-    if x.ndim != 1 or interpolation not in WEIGHTS:
-        return None
-    row = _sorted(x)
-    last = row.dtype.type(max(np.count_nonzero(row == row) - 1, 0))
-    parts = [_between(row, last * f, interpolation) for f in fractions]
-    return np.asarray(_together(parts, q))
-
-
-def _given(input, q, dim, keepdim):
-    """(an array whose rows are asked for, the fractions); an error for what others know."""
-    x = array(input)
-    if x.dtype not in _FLOATS or not x.size or not x.ndim or keepdim is not False:
-        raise TypeError
-    if dim is None:
-        x = x.reshape(-1)
-    elif dim.__class__ is not int or dim not in (-1, x.ndim - 1):
-        raise TypeError
-    if q.__class__ is float or q.__class__ is int:
-        fractions = [float(x.dtype.type(q))]
-    else:
-        given = array(q)
-        if given.dtype is not x.dtype or given.ndim > 1 or not given.size:
-            raise TypeError
-        fractions = given.reshape(-1).tolist()
-    for fraction in fractions:
-        if not 0 <= fraction <= 1:
-            raise ValueError
-    return x, fractions
-
-
-def _sorted(x):
-    return _by_rank(x, x.ndim - 1, False, "sort")[0]
-
-
-def _between(rows, place, interpolation):
-    low, high = math.floor(place), math.ceil(place)
-    below, above = rows[..., low], rows[..., high]
-    return below + (above - below) * WEIGHTS[interpolation](place, low, high)
-
-
-WEIGHTS = {
-    "linear": lambda place, low, high: place - low, "lower": lambda place, low, high: 0.0,
-    "higher": lambda place, low, high: 1.0, "midpoint": lambda place, low, high: 0.5 * (high > low),
-    "nearest": lambda place, low, high: float(round(place) - low),
-}  # fmt: skip
-
-
-def _together(parts, q):
-    if q.__class__ is float or q.__class__ is int or not q._value.ndim:
-        return parts[0]
-    return np.array(parts)

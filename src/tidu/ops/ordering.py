@@ -7,7 +7,7 @@ import numpy as np
 
 from ..base.errors import hinted
 from ..base.size import normalize_axis
-from ..core.direct import directly
+from ..core.direct import array, directly
 from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
 from ..core.retries import worded
 from ..primitives import arithmetic as p
@@ -127,6 +127,7 @@ def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
         check_apart(out[0], input)
     refuse(type_of(require_tensor("kthvalue", input)), {0: "kthvalue_cpu", 3: "kthvalue_cpu"})
     if not ndim_of(input):
+        normalize_axis(dim, 0)
         if k != 1:
             raise RuntimeError("kthvalue(): selected number k out of range for dimension 0")
         return _outs("kthvalue", input.clone(), wrap(np.int64(0)), out)
@@ -206,13 +207,94 @@ def mode(input, dim=-1, keepdim=False, *, out=None):
     axis = normalize_axis(dim, ndim_of(input))
     if not ndim_of(input):
         return _outs("mode", input.clone(), wrap(np.int64(0)), out)
+    refuse(type_of(input), {3: "mode_cpu"})
     _refuse_no_elements("mode", input, axis)
     index = argsort_prim(input, axis=axis, descending=False, how="mode", part=(0, 1))
     values = named(picked(input, index, axis, keepdim), "ModeBackward0")
     return _outs("mode", values, index if keepdim else dropped(index, axis), out)
 
 
-@directly(direct.quantile)
+def _plain_quantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
+    """For the fast path: as the general function computes them, of rows in order."""
+    x, fractions = _given(input, q, dim, keepdim)
+    if interpolation not in INTERPOLATIONS:
+        return None
+    rows, steps, kind = _sorted(x), x.shape[-1] - 1, x.dtype.type
+    parts = [_between(rows, place_of(f, steps, kind), interpolation) for f in fractions]
+    last = rows[..., -1]
+    if (holes := last != last).any():
+        parts = [np.where(holes, kind(math.nan), part) for part in parts]
+    return _together(parts, q)
+
+
+def plain_nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
+    """For the fast path: of one row, at whose end NaN stand."""
+    x, fractions = _given(input, q, dim, keepdim)
+    if x.ndim != 1 or interpolation not in INTERPOLATIONS:
+        return None
+    row = _sorted(x)
+    last = row.dtype.type(max(np.count_nonzero(row == row) - 1, 0))
+    parts = [_between(row, last * f, interpolation) for f in fractions]
+    return np.asarray(_together(parts, q))
+
+
+def _given(input, q, dim, keepdim):
+    """(an array whose rows are asked for, the fractions); an error for what others know."""
+    x = array(input)
+    if x.dtype not in direct.FLOATS or not x.size or not x.ndim or keepdim is not False:
+        raise TypeError
+    if dim is None:
+        x = x.reshape(-1)
+    elif dim.__class__ is not int or dim not in (-1, x.ndim - 1):
+        raise TypeError
+    if q.__class__ is float or q.__class__ is int:
+        fractions = [float(x.dtype.type(q))]
+    else:
+        given = array(q)
+        if given.dtype is not x.dtype or given.ndim > 1 or not given.size:
+            raise TypeError
+        fractions = given.reshape(-1).tolist()
+    for fraction in fractions:
+        if not 0 <= fraction <= 1:
+            raise ValueError
+    return x, fractions
+
+
+def _sorted(x):
+    return direct.by_rank(x, x.ndim - 1, False, "sort")[0]
+
+
+def _between(rows, place, interpolation):
+    if interpolation in PICKED:
+        return rows[..., PICKED[interpolation](place)].copy()
+    low = math.floor(place)
+    below, above = rows[..., low], rows[..., math.ceil(place)]
+    return mixed(below, above, place - low if interpolation == "linear" else 0.5)
+
+
+def place_of(fraction, steps, kind):
+    """Where a fraction of so many steps is, which PyTorch computes in the elements' type."""
+    return float(kind(fraction) * steps)
+
+
+def mixed(below, above, weight):
+    """Between the two, counted from the nearer."""
+    step = above - below
+    return below + step * weight if weight < 0.5 else above - step * (1 - weight)
+
+
+PICKED = {"lower": math.floor, "higher": math.ceil, "nearest": round}
+MIXED = ("linear", "midpoint")
+INTERPOLATIONS = {*PICKED, *MIXED}
+
+
+def _together(parts, q):
+    if q.__class__ is float or q.__class__ is int or not q._value.ndim:
+        return parts[0]
+    return np.array(parts)
+
+
+@directly(_plain_quantile)
 def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
     """The q-th quantiles along `dim` (of all elements without it)."""
     rank = ndim_of(require_tensor("quantile", input))
@@ -248,7 +330,7 @@ def show_quantile(result, input, dim, axis, interpolation, several):
     last = axis == ndim_of(input) - 1
     x = ("View", input) if dim is None else input if last else ("Transpose", ("Unsqueeze", input))
     taken = ("Gather", ("View", ("Sort", x)))
-    if interpolation in ("linear", "midpoint"):
+    if interpolation in MIXED:
         taken = ("LerpBackward1", taken, taken, None)
     if several:
         taken = ("TransposeBackward1", ("UnsqueezeBackward1", taken))
@@ -261,7 +343,7 @@ def slopes_by_fraction(q, parts, ordered, axis):
     moved = reshape(q - q.detach(), shape=(len(parts),)) * (size - 1)
     lead, out = (slice(None),) * axis, []
     for k, part in enumerate(parts):
-        low = math.floor(float(concrete(q).reshape(-1)[k]) * (size - 1))
+        low = math.floor(_place_of(concrete(q).reshape(-1)[k], ordered, axis))
         above = slice_(ordered, index=(*lead, min(low + 1, size - 1), ...))
         step = above.detach() - slice_(ordered, index=(*lead, low, ...)).detach()
         out.append(part + slice_(moved, index=(k, ...)) * step)
@@ -284,16 +366,25 @@ def kept(part, dim, axis, rank):
     return reshape(part, shape=(*shape[:axis], 1, *shape[axis:]))
 
 
-def _quantile_at(ordered, fraction, axis, interpolation):
-    place = fraction * (shape_of(ordered)[axis] - 1)
-    low, high = math.floor(place), math.ceil(place)
-    if interpolation not in direct.WEIGHTS:
+def require_interpolation(interpolation):
+    if interpolation not in INTERPOLATIONS:
         raise RuntimeError(
             "quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, "
             f"but got {interpolation}"
         )
-    weight = direct.WEIGHTS[interpolation](place, low, high)
+
+
+def _place_of(fraction, ordered, axis):
+    return place_of(fraction, shape_of(ordered)[axis] - 1, element_type(ordered).type)
+
+
+def _quantile_at(ordered, fraction, axis, interpolation):
+    place = _place_of(fraction, ordered, axis)
+    require_interpolation(interpolation)
     lead = (slice(None),) * axis
+    if interpolation in PICKED:
+        return slice_(ordered, index=(*lead, PICKED[interpolation](place), ...)).clone()
+    low = math.floor(place)
     below = slice_(ordered, index=(*lead, low, ...))
-    above = slice_(ordered, index=(*lead, high, ...))
-    return below + (above - below) * weight
+    above = slice_(ordered, index=(*lead, math.ceil(place), ...))
+    return mixed(below, above, place - low if interpolation == "linear" else 0.5)

@@ -18,7 +18,7 @@ from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives.base import reduce_sum, reshape
 from ..primitives.indexing import gather
-from . import direct
+from .blending import lerp
 from .convert import convert, finish, named, ndim_of, require_tensor, scalar_name, type_of
 from .convolution import (
     conv1d,
@@ -33,7 +33,14 @@ from .diagonals import diag
 from .flags import strict
 from .indexing import getitem
 from .joining import cat, stack
-from .ordering import along, kept, show_quantile, slopes_by_fraction
+from .ordering import (
+    along,
+    kept,
+    plain_nanquantile,
+    require_interpolation,
+    show_quantile,
+    slopes_by_fraction,
+)
 from .shapes import expand, permute
 from .spelling import scatter_reduce, sort
 
@@ -134,13 +141,15 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True, out=No
     return finish(result, out)
 
 
-@directly(direct.nanquantile)
+@directly(plain_nanquantile)
 @strict
 def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
     """The q-th quantiles along `dim` of the elements that are not NaN."""
     rank = ndim_of(require_tensor("nanquantile", input))
     if type_of(input).category != 2 or type_of(input).itemsize < 4:
         raise RuntimeError("quantile() input tensor must be either float or double dtype")
+    if 0 in shape_of(input):
+        raise RuntimeError("quantile() input tensor must be non-empty")
     x, axis = along(input, dim)
     ordered = sort(x, axis).values
     there = convert(c.logical_not(c.isnan(x)), type_of(x))
@@ -160,27 +169,20 @@ def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear", ou
     return finish(result, out)
 
 
-_WEIGHTS = {
-    "linear": lambda place, low, high: place - low, "lower": lambda place, low, high: place * 0,
-    "higher": lambda place, low, high: high - low,
-    "midpoint": lambda place, low, high: (high - low) * 0.5,
-    "nearest": lambda place, low, high: p.round_(place) - low,
-}  # fmt: skip
+_PICKED = {"lower": p.floor, "higher": p.ceil, "nearest": p.round_}
 
 
 def _at(ordered, last, fraction, axis, interpolation):
     """The quantile of each row, whose last place that counts is `last` (-1: none)."""
     place = p.maximum(last, p.zeros_like(last)) * fraction
-    low, high = p.floor(place), p.ceil(place)
-    if interpolation not in _WEIGHTS:
-        raise RuntimeError(
-            "quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, "
-            f"but got {interpolation}"
-        )
-    weight = _WEIGHTS[interpolation](place, low, high)
-    below = gather(ordered, low.long(), axis=axis)
-    above = gather(ordered, high.long(), axis=axis)
-    value = below + (above - below) * weight
+    require_interpolation(interpolation)
+    if interpolation in _PICKED:
+        value = gather(ordered, _PICKED[interpolation](place).long(), axis=axis)
+    else:
+        low = p.floor(place)
+        below = gather(ordered, low.long(), axis=axis)
+        above = gather(ordered, p.ceil(place).long(), axis=axis)
+        value = lerp(below, above, place - low if interpolation == "linear" else 0.5)
     shape = tuple(shape_of(value))
     return reshape(value, shape=(*shape[:axis], *shape[axis + 1 :]))
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..base.dtypes import int32, int64
+from ..base.dtypes import DEFAULT, int32, int64
 from ..base.frames import warn_once
 from ..base.lazy import lazy_module
 from ..base.size import checked_size, normalize_axis
@@ -309,11 +309,7 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
             "torch.searchsorted(): side and right can't be set to opposites, got side of left "
             "while right was True"
         )
-    x = (
-        input
-        if isinstance(input, TensorBase)
-        else wrap(np.asarray(input, element_type(sorted_sequence)))
-    )
+    x = input if isinstance(input, TensorBase) else _number_beside(sorted_sequence, input)
     table = sorted_sequence if sorter is None else _ordered(sorted_sequence, sorter)
     a, b = tuple(shape_of(table)), tuple(shape_of(x))
     if not b and len(a) != 1:
@@ -334,6 +330,14 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
     places = i.search(table, x, right=right or side == "right")
     message = f"{_PLACES} {out_int32}"
     return finish_same(convert(places, int32) if out_int32 else places, out, message=message)
+
+
+def _number_beside(table, number):
+    """A number as a tensor of the table's type, unless that has no room for its fraction."""
+    kind = element_type(table)
+    if kind.kind in "biu":
+        kind = DEFAULT.numpy if isinstance(number, float) else int64.numpy
+    return wrap(np.asarray(number, kind))
 
 
 _IN_PARTS = (

@@ -99,7 +99,7 @@ class Optimizer(Named):
 
     reach_also = (_GLOBAL_PRE, _GLOBAL_POST)  # what a step depends on besides, for the compiler
     _hooked = False
-    _opt_called = False
+    _opt_called = _scheduled = False
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)

@@ -60,6 +60,8 @@ class LRScheduler(Named):
                     )
         self.base_lrs = [copied(group["initial_lr"]) for group in optimizer.param_groups]
         self.last_epoch = last_epoch
+        if not optimizer._scheduled:  # steps count from the first schedule on
+            optimizer._scheduled, optimizer._opt_called = True, False
         self._initial_step()
 
     def _initial_step(self):

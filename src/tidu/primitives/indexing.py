@@ -400,15 +400,33 @@ argsort = nondifferentiable(
 
 
 def _search(table, x, *, right):
-    word = "right" if right else "left"
     if table.ndim == 1:
-        out = np.asarray(np.searchsorted(table, x, word), np.int64)
+        out = _places_in(table, x, right)
     else:
         out = np.empty(x.shape, np.int64)
         for row in np.ndindex(x.shape[:-1]):
-            out[row] = np.searchsorted(table[row], x[row], word)
+            out[row] = _places_in(table[row], x[row], right)
     holes = np.isnan(x) if x.dtype.kind in "fV" else np.False_
     return np.where(holes, table.shape[-1], out) if holes.any() else out  # NaN behind all numbers
+
+
+def _places_in(row, x, right):
+    if row.dtype.kind in "fV" and row.size and row[-1] != row[-1]:
+        return _halved(row, x, np.greater if right else np.greater_equal)
+    return np.asarray(np.searchsorted(row, x, "right" if right else "left"), np.int64)
+
+
+def _halved(row, x, stops):
+    """A row that ends with NaN, by PyTorch's steps: NaN stops no search, so that a number is sought
+    behind each NaN that is met."""
+    low, high = np.zeros(x.shape, np.int64), np.full(x.shape, row.size, np.int64)
+    for _ in range(row.size.bit_length()):
+        middle = (low + high) >> 1
+        down = stops(row.take(middle, mode="clip"), x)
+        left = low < high
+        high = np.where(left & down, middle, high)
+        low = np.where(left & ~down, middle + 1, low)
+    return low
 
 
 def _batch_search(prim, tensors, axes, params):

@@ -22,8 +22,8 @@ from ...core.versions import Together, clock, owner
 from ..execution.compiled import Entry, Gradient, memory_of, resolved, spent
 from ..recording.cells import MISSING, Attribute, Bases, ClassOf, Global, SlotOf, contents
 from ..recording.growing import APPENDED
-from ..recording.library import Table
 from ..recording.reach import tensors_in
+from ..recording.replaced import Table
 from . import guards
 from .finishing import Finish, Returned
 from .objects import TENSOR_SLOTS, WORD, dictionary_of, layout, slot_address, slots_of

@@ -11,7 +11,7 @@ from ...base.frames import OURS
 from ...core.handle import TensorBase
 from .breaks import of_python
 from .cells import MISSING, Attribute, Bases, ClassOf, Global, SlotOf, contents, globals_in
-from .library import Table
+from .replaced import Table
 from .sameness import CONSTANTS
 
 __all__ = ["Changed", "Told", "path_to", "short"]

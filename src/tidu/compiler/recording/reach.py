@@ -42,7 +42,7 @@ from .cells import (
     modules_in,
     names_in,
 )
-from .library import tables
+from .replaced import tables
 from .sameness import (
     CONSTANTS,
     entries_of,

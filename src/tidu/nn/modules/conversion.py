@@ -24,15 +24,12 @@ class ConversionMethods:
                 self._replace(name, parameter, fn)
         for name, buffer in self._buffers.items():
             if buffer is not None:
-                self._buffers[name] = fn(buffer)
+                self._buffers[name] = self._converted(buffer, fn)
         return self
 
     def _replace(self, name, parameter, fn):
         with no_grad():
-            value = fn(parameter)
-        if is_lazy(parameter) and value is not parameter:
-            self._parameters[name] = value
-            return
+            value = self._converted(parameter, fn)
         if value is not parameter and value.is_meta is not parameter.is_meta:
             self._parameters[name] = Parameter(value, parameter.requires_grad)
             return
@@ -46,6 +43,15 @@ class ConversionMethods:
                 # The old gradient has the old type, and would be refused beside the new number.
                 parameter.grad = None
                 parameter.grad = moved.requires_grad_(grad.requires_grad)
+
+    @staticmethod
+    def _converted(tensor, fn):
+        """``fn(tensor)``; one without a shape stays as it is, with another type."""
+        value = fn(tensor)
+        if is_lazy(tensor) and value is not tensor:
+            tensor.data = value
+            return tensor
+        return value
 
     def to(self, *args, **kwargs):
         """Convert floating-point tensors to a dtype, in place; returns the module itself.

@@ -1,4 +1,4 @@
-"""The library's own functions, in whose place a program may put others: `torch.relu`, `F.gelu`,
+"""What a program puts in the place of the library's own functions: `torch.relu`, `F.gelu`,
 `Tensor.add`.
 
 `Table` is a cell like those of `cells.py` for a whole module or class of the library: it holds what
