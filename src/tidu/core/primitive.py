@@ -257,6 +257,4 @@ def infer(prim, args, params):
 
 
 def _blank(a):
-    return np.lib.stride_tricks.as_strided(
-        np.zeros((), element_type(a)), tuple(shape_of(a)), (0,) * len(shape_of(a))
-    )
+    return np.broadcast_to(np.zeros((), element_type(a)), tuple(shape_of(a)))
