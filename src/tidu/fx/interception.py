@@ -7,7 +7,7 @@ function that meets a proxy asks its class, as it asks any that has `__torch_fun
 from contextlib import contextmanager
 
 from ..base.lazy import lazy_module
-from ..frontend.calls import Interceptor, intercept, release
+from ..frontend.calls import INSIDE, Interceptor, intercept, release
 from .spelling import form_of, function_name
 
 __all__ = ["StandIn", "first_proxy", "intercepting", "record_call"]
@@ -80,7 +80,8 @@ class _Recorder(Interceptor):
         return record_call(seen.function, args, kwargs)
 
     def wants(self, seen):
-        return True
+        """Of what has no public name `_assert` alone; others may have named more."""
+        return seen.namespace != INSIDE or seen.name == "_assert"
 
 
 _RECORDER = _Recorder()

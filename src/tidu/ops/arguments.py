@@ -27,7 +27,7 @@ _HERE = Path(__file__).parents[1]
 # What stands around public functions, and where they are carried out.
 AROUND = tuple([str(_HERE / name) for name in (
     "core/ frontend/late frontend/calls frontend/eight_bits overrides amp/casting "
-    "profiler/profile fx/interception explain/ ops/flags ops/formats"
+    "profiler/profile fx/interception compilation/recorder explain/ ops/flags ops/formats"
 ).split()])  # fmt: skip
 _HANDLERS = str(_HERE / "overrides")
 _INNER = (*AROUND, str(_HERE / "ops"), str(_HERE / "frontend/tensor"))

@@ -8,13 +8,14 @@ import numpy as np
 
 from ..base.errors import hinted
 from ..base.size import checked_count
-from ..core.handle import LEAF, View, live_views, lying, shape_of
+from ..core.handle import LEAF, View, live_views, lying, root_of, shape_of
 from ..core.modes import grad_enabled, set_grad
 from ..core.retries import worded
 from ..core.versions import owner
 from ..primitives import base
 from ..primitives import structural as s
 from ..transforms.mutation import base_layout, renew
+from ..transforms.trace import Traced, memory_of
 from ..transforms.write_checks import check_tracked
 from .shapes import squeeze, t, transpose, unsqueeze
 
@@ -35,26 +36,77 @@ def as_strided(input, size, stride, storage_offset=None):
             f"{list(stride)}"
         )
     if value.dtype is None:
-        here = _offset(lying(value))
+        here = _recorded(input, size, stride, storage_offset)
         offset = here if storage_offset is None else storage_offset
         layout = base_layout(input)
         out = s.as_strided(input, size=size, stride=stride, start=offset - here, layout=layout)
         return _from_base(out, size, stride, offset)
     root, here = owner(value), _offset(value)
     offset = here if storage_offset is None else storage_offset
-    if offset < 0:
-        raise RuntimeError(f"Tensor: invalid storage offset {offset}")
-    last = offset + sum([(n - 1) * step for n, step in zip(size, stride, strict=True)])
-    if math.prod(size) and (offset < 0 or last >= root.nbytes // value.itemsize):
-        raise RuntimeError(
-            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and "
-            f"itemsize {value.itemsize} requiring a storage size of {(last + 1) * value.itemsize} "
-            f"are out of bounds for storage of size {root.nbytes}"
-        )
+    _check_bounds(size, stride, offset, value.itemsize, root.nbytes // value.itemsize)
     out = s.as_strided(
         input, size=size, stride=stride, start=offset - here, layout=s.layout_of(value)
     )
     return _from_base(out, size, stride, offset)
+
+
+def _check_bounds(size, stride, offset, itemsize, room):
+    """Refuse what reaches out of a storage with room for so many elements."""
+    if offset < 0:
+        raise RuntimeError(f"Tensor: invalid storage offset {offset}")
+    last = offset + _reach(size, stride)
+    if math.prod(size) and last >= room:
+        raise RuntimeError(
+            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and "
+            f"itemsize {itemsize} requiring a storage size of {(last + 1) * itemsize} "
+            f"are out of bounds for storage of size {room * itemsize}"
+        )
+
+
+def _reach(size, stride):
+    """How far the last element lies behind the first."""
+    return sum([(n - 1) * step for n, step in zip(size, stride, strict=True)])
+
+
+def _recorded(input, size, stride, storage_offset):
+    """Where a value that is no memory begins in its storage, in elements. While a function is
+    compiled, what reaches beyond the input is left to eager: only there is its storage known."""
+    value = input._value
+    whole, steps = root_of(input)
+    blank, part = memory_of(whole), memory_of(input)
+    if value.__class__ is not Traced or blank is None or part is None:
+        return _offset(lying(value))
+    given = value.level.is_given(whole)
+    same = all(prim not in (s.as_real, s.as_complex) for prim, _ in steps)
+    here = _steps_to(blank, steps) if same else None
+    room = _reach(blank.shape, blank.strides) // blank.itemsize + 1 if blank.size else 0
+    if here is not None and not given:
+        offset = here if storage_offset is None else storage_offset
+        _check_bounds(size, stride, offset, value.element_type.itemsize, room)
+    if storage_offset is None or here is None or given:
+        start = 0 if storage_offset is None else -1  # -1: not known
+    else:
+        start = storage_offset - here
+    if math.prod(size) and not _shows(part, size, stride, start):
+        value.level.refuse("it looks beyond a tensor, into the storage it is a part of")
+    return here or 0
+
+
+def _shows(part, size, stride, start):
+    """Whether all that a look shows, from so many elements behind the first, is part of this."""
+    if base.dense(part):
+        return 0 <= start and start + _reach(size, stride) < part.size
+    steps = [step // part.itemsize for step in part.strides]
+    own = s.places_of(part.shape, steps, 0)
+    return np.isin(s.places_of(size, stride, start), own).all()
+
+
+def _steps_to(blank, steps):
+    """How many elements behind the first of `blank` its view begins; nothing is read."""
+    part = blank
+    for prim, params in steps:
+        part = prim.eval(part, **params)
+    return (base.address(part) - base.address(blank)) // blank.itemsize
 
 
 def _offset(memory):

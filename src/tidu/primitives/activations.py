@@ -88,7 +88,8 @@ hardswish = fused(
 
 
 def _softshrink(x, *, bound):
-    return np.where(x > bound, x - bound, np.where(x < -bound, x + bound, x * 0))
+    outside = np.where(x > 0, x - bound, x + bound)
+    return np.where((x >= -bound) & (x <= bound), x.dtype.type(0), outside)
 
 
 softshrink = fused(

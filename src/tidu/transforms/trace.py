@@ -91,6 +91,10 @@ class Tracer(Reading):
     def asks_for_base(self, handle):
         """The program asks of which tensor another is a view."""
 
+    def is_given(self, handle):
+        """Whether a tensor is there from outside, so that its storage is not known."""
+        return False
+
     def arrives(self, leaf):
         """A gradient arrives at a leaf."""
 

@@ -102,8 +102,11 @@ class RunTracer(Tracer):
     def asks_for_base(self, handle):
         """What was given may be a view at one call and none at the next; for the run it is none."""
         base = handle if handle._view is None else handle._view.base
-        if not self.done and any(held.handle is base for held in self.held):
+        if not self.done and self.is_given(base):
             self.refuse("it asks of which tensor another is a view")
+
+    def is_given(self, handle):
+        return any(held.handle is handle for held in self.held)
 
     def gives_up(self, error):
         self.refused = self.refused or error

@@ -1,0 +1,25 @@
+"""The sign of a zero is the same eager, compiled, in small tensors and in large ones."""
+
+import pytest
+
+import tidu as torch
+
+F = torch.nn.functional
+VALUES = 0.0, -0.0, 0.25, -0.25, 0.5, -0.5, 1.0, -1.0, -1e-30, float("nan")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("function", [
+    F.softshrink, F.hardshrink, lambda x: F.softshrink(x, 0.0), F.relu, F.hardtanh,
+])  # fmt: skip
+def test_activations(function, dtype):
+    x = torch.tensor(VALUES, dtype=dtype)
+    expected = [str(v) for v in function(x).tolist()]
+    assert [str(v) for v in torch.compile(function)(x).tolist()] == expected
+    large = function(x.repeat(20_000))
+    assert [str(v) for v in large[-len(VALUES) :].tolist()] == expected
+
+
+def test_softshrink_has_positive_zeros():
+    found = F.softshrink(torch.tensor(VALUES, dtype=torch.float64)).signbit().tolist()
+    assert found[:7] == [False] * 7
