@@ -72,3 +72,23 @@ def test_a_compiled_function_sees_it():
     assert thrice() == [(2, True)] * 3
     base.requires_grad_(False)
     assert thrice() == [(3, False)] * 3
+
+
+def computed():
+    return torch.ones(3, requires_grad=True) * 1
+
+
+def late():
+    return taken()[1]
+
+
+@pytest.mark.parametrize("first, second", [(computed, late), (late, computed)])
+def test_a_compiled_function_sees_that_it_is_a_leaf(first, second):
+    @torch.compile(fullgraph=True)
+    def run(x):
+        return x * 2 if x.is_leaf else x * 3
+
+    wanted = {computed: 3, late: 2}
+    for make in (first, first, first, second, second, second, first, second):
+        out = run(make())
+        assert out[0].item() == wanted[make] and out.requires_grad

@@ -11,6 +11,7 @@ import pytest
 from backend_programs import PROGRAMS, RECORDED, graphs_of
 
 import tidu as torch
+from tidu.compilation import backends
 
 PYTORCHS = json.loads(RECORDED.read_text("utf-8"))
 
@@ -35,6 +36,32 @@ def test_graphs_are_pytorchs(program, told):
 def test_results_are_those_without_a_backend(program):
     _, results, plain = graphs_of(torch, program)
     torch.testing.assert_close(results, plain)
+
+
+_GLOBALS = """
+import tidu as torch
+
+class Box:
+    scale = None
+
+def show(gm, inputs):
+    print(*[node.name for node in gm.graph.find_nodes(op="placeholder")])
+    return gm.forward
+
+net, box = torch.nn.Linear(2, 1), Box()
+box.scale = torch.ones(1)
+torch.compile(lambda x: torch.relu(net(x)) * box.scale, backend=show)(torch.ones(3, 2))
+"""
+
+
+def test_globals_have_their_own_names(tmp_path):
+    """Modules of the library lead to everything that is loaded, `__main__` too."""
+    (tmp_path / "script.py").write_text(_GLOBALS, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, tmp_path / "script.py"], capture_output=True, text=True, check=True
+    )
+    names = "g_net_parameters_weight_ g_net_parameters_bias_ l_x_ g_box_scale"
+    assert done.stdout.split() == names.split()
 
 
 def plain(gm, example_inputs):
@@ -413,7 +440,9 @@ def test_mode_and_options_are_handed_on():
 # --- names ----------------------------------------------------------------------------------------
 
 
-def test_backends_have_names():
+def test_backends_have_names(monkeypatch):
+    monkeypatch.setattr(backends, "_NAMED", {**backends._NAMED})
+    monkeypatch.setattr(backends, "_TAGS", {**backends._TAGS})
     made = torch._dynamo.register_backend(plain, name="test_backends_have_names")
     assert made is plain and torch._dynamo.lookup_backend("test_backends_have_names") is plain
     assert "test_backends_have_names" in torch.compiler.list_backends()

@@ -15,9 +15,9 @@ from ..base.errors import hinted
 from ..base.lazy import lazy_module
 from ..base.process.forks import across
 from ..core.blocks import copy
-from ..core.handle import LEAF, TensorBase, element_type, extra_of, live_views, shape_of, wrap
+from ..core.handle import TensorBase, element_type, extra_of, live_views, shape_of, wrap
 from ..core.modes import LOCAL, set_grad
-from ..core.node import NOWHERE, Node, nowhere
+from ..core.node import Node, ends_here, nowhere
 from ..core.versions import owner, stamp
 from ..ops.convert import type_of
 from ..primitives.base import cast, dense
@@ -305,6 +305,5 @@ def as_its_base(tensor):
 def tell_views(base):
     """What of its views follows where a leaf begins to require a gradient, or no longer does."""
     for view in live_views(base):
-        node = view._node
-        if node is None or (node is not LEAF and node.prim is NOWHERE):
+        if view._node is None or ends_here(view._node):
             view._node = as_its_base(view)

@@ -5,7 +5,7 @@ parameter of a module.
 
 import inspect
 import re
-from types import FunctionType, MethodType
+from types import FunctionType, MethodType, ModuleType
 
 from ..base.lazy import lazy_module
 from ..core.handle import TensorBase
@@ -65,9 +65,14 @@ def _parts(thing, path):
     if isinstance(thing, MethodType):
         return [(thing.__self__, f"{path}.__self__"), (thing.__func__, path)]
     inner = getattr(thing, "__dict__", None)
-    if isinstance(thing, type) or not isinstance(inner, dict):
+    if isinstance(thing, type) or not isinstance(inner, dict) or _is_library(thing):
         return []
     return [(value, f"{path}.{name}") for name, value in inner.items()]
+
+
+def _is_library(thing):
+    """Whether it is a module of this library, through which one comes to everything loaded."""
+    return isinstance(thing, ModuleType) and thing.__name__.partition(".")[0] in (_ROOT, "torch")
 
 
 def _of_function(function):

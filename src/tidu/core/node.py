@@ -4,14 +4,15 @@
 not ask. `edges` says where each input's gradient goes. A node never points to its output's handle.
 """
 
+import sys
 from collections import OrderedDict
 from sys import _getframe
 
 from ..base.frames import OURS
 
 __all__ = ["FREED", "Hooks", "NOWHERE", "Node", "Packed", "PackedBackwards", "Parcel", "Slots",
-           "UNDEFINED", "VEILED_CAST", "hooks_of", "name_of", "nowhere", "opened", "output_node",
-           "past_casts", "placeless"]  # fmt: skip
+           "UNDEFINED", "VEILED_CAST", "ends_here", "hooks_of", "name_of", "nowhere", "opened",
+           "output_node", "past_casts", "placeless"]  # fmt: skip
 
 
 class _Freed(tuple):
@@ -138,7 +139,7 @@ def past_casts(edge):
     """An edge, or the next one that is shown; None where no gradient goes on."""
     while edge.__class__ is Node and getattr(edge, "name", None).__class__ is Veiled:
         (edge,) = edge.edges
-    return None if edge.__class__ is Node and edge.prim is NOWHERE else edge
+    return None if ends_here(edge) else edge
 
 
 class Hooks:
@@ -205,7 +206,7 @@ class _Nowhere:
     """The primitive of a view's node whose base came to require a gradient after the view was
     taken: the view requires one with its base, has no `grad_fn`, and its gradient is given up."""
 
-    name, torch_name = "nowhere", "Nowhere"
+    name = torch_name = "nowhere"
     keeps = False
 
     @staticmethod
@@ -213,9 +214,16 @@ class _Nowhere:
         return ()
 
 
-NOWHERE = _Nowhere()
+NOWHERE = sys.intern("Nowhere")  # the name of such nodes, by which compiled code knows them
 
 
 def nowhere():
     """A node from which no gradient goes on."""
-    return placeless(0, NOWHERE, (), (None, ()), None)
+    node = placeless(0, _Nowhere, (), (None, ()), None)
+    node.name = NOWHERE
+    return node
+
+
+def ends_here(edge):
+    """Whether it is the node of a view that requires a gradient only with its base."""
+    return edge.__class__ is Node and getattr(edge, "name", None) is NOWHERE

@@ -36,7 +36,7 @@ from ..core.handle import (
     wrap,
 )
 from ..core.modes import LOCAL, grad_enabled
-from ..core.node import NOWHERE, Node, hooks_of
+from ..core.node import Node, ends_here, hooks_of
 from ..core.versions import version
 from ..ops.convert import named, scalar_name, type_of
 from ..ops.flags import require_bool
@@ -147,8 +147,7 @@ class Tensor(TensorMethods, LateMethods, ToNumbers, TensorBase):
     def requires_grad_(self, requires_grad=True):
         """Whether backward should collect a gradient here; leaves only."""
         require_bool("requires_grad_", 1, requires_grad=requires_grad)
-        node = self._node
-        if node is not None and node is not LEAF and node.prim is not NOWHERE:
+        if not self.is_leaf:
             if not requires_grad:
                 raise RuntimeError(
                     hinted(
@@ -180,7 +179,7 @@ class Tensor(TensorMethods, LateMethods, ToNumbers, TensorBase):
     @property
     def is_leaf(self):
         node = self._node
-        return node is None or node is LEAF or node.prim is NOWHERE
+        return node is None or node is LEAF or ends_here(node)
 
     @property
     def grad_fn(self):

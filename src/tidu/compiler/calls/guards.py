@@ -12,6 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from ...core.handle import LEAF, TensorBase
+from ...core.node import NOWHERE
 from ..machine import kernels, native
 from ..machine.sources import Text
 from ..recording.cells import MISSING
@@ -343,8 +344,8 @@ class Block:
 
     def __init__(self, count):
         self.kept = []
-        known = (None, np.ndarray, TensorBase.handle_class, LEAF)
-        self.words = [READY, count, *map(id, known), *[0] * (HEADER - 6)]
+        known = (None, np.ndarray, TensorBase.handle_class, LEAF, NOWHERE)
+        self.words = [READY, count, *map(id, known), *[0] * (HEADER - 2 - len(known))]
         self.words[MISSED], self.words[COUNT] = id(MISS), TAKEN.ctypes.data
         self.words[MANY] = id(_improve)
         # Pairs, one after the other: addresses and what stands there, dictionaries and versions.

@@ -15,7 +15,7 @@ from ...base.dtypes import DEFAULT
 from ...base.naming import RENAMED
 from ...core.handle import LEAF, TensorBase, is_inference
 from ...core.modes import LOCAL, OTHERS, STATE, grad_enabled
-from ...core.node import Node
+from ...core.node import NOWHERE, Node, ends_here
 from ...core.versions import owner
 from ..recording.reach import hooks_seen
 
@@ -42,7 +42,8 @@ class TensorPart(NamedTuple):
     kind: type
     shape: tuple
     dtype: object
-    tracked: object  # None, LEAF, or Node where it was computed from what requires a gradient
+    # None, LEAF, Node where it was computed from what requires a gradient, or NOWHERE
+    tracked: object
     gradient: object  # None, or (shape, dtype, tracked, order) of its `.grad`
     same: int  # the number of the tensor it is among the arguments
     order: object  # True: in C order; otherwise its strides
@@ -103,7 +104,9 @@ def _form(tensor):
         return False
     order = value.flags.c_contiguous or value.strides
     node = tensor._node
-    return value.shape, value.dtype, node if node is None or node is LEAF else Node, order
+    if node is not None and node is not LEAF:
+        node = NOWHERE if ends_here(node) else Node
+    return value.shape, value.dtype, node, order
 
 
 def _hooks(tensor):

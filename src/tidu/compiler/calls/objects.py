@@ -12,6 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from ...core.handle import TensorBase
+from ...core.node import Node
 
 __all__ = ["COUNT_OF_VALUES", "TAGS", "TENSOR_SLOTS", "VALUES", "WORD", "dictionary_of", "layout",
            "slot_address", "slots_of", "version_of"]  # fmt: skip
@@ -24,10 +25,11 @@ TENSOR_SLOTS = ("_value", "_grad", "_node", "_view", "_extra")
 
 
 class _Layout:
-    """Offsets in bytes: of a tensor's slots, a dictionary's version (None: there is none) ...;
+    """Offsets in bytes: of a tensor's slots, a node's name, a dictionary's version (None: there is
+    none) ...;
     `tags`: whether attributes stand where `TAGS` and `VALUES` say."""
 
-    __slots__ = ("cell", "extra", "grad", "node", "tags", "value", "version", "view")
+    __slots__ = ("cell", "extra", "grad", "name", "node", "tags", "value", "version", "view")
 
 
 def words_of(thing, count):
@@ -44,6 +46,9 @@ def layout():
         if offset is None:
             return None
         setattr(found, name[1:], offset)
+    found.name = slots_of(Node, ["name"])["name"]
+    if found.name is None:
+        return None
     inside = object()
     cell = types.CellType(inside)
     if words_of(cell, 3)[2] != id(inside):

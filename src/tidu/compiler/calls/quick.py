@@ -17,7 +17,7 @@ from ...base import tree
 from ...base.dtypes import DEFAULT
 from ...core.handle import TensorBase
 from ...core.modes import LOCAL, STATE
-from ...core.node import Node
+from ...core.node import NOWHERE, Node, ends_here
 from ...core.versions import Together, clock, owner
 from ..execution.compiled import Entry, Gradient, memory_of, resolved, spent
 from ..recording.cells import MISSING, Attribute, Bases, ClassOf, Global, SlotOf, contents
@@ -131,6 +131,8 @@ class Quick:
                 arrays.append(value)
             if old.strides is not None and i not in compiled.orders:
                 raise _Unsupported  # a copy that lies in order is given
+            if old.node is NOWHERE or ends_here(old.node):
+                raise _Unsupported
             extra = self._extra(block, handle, args) if old in arrivals else ()
             block.tensor(handle, table + 8 * slots[i], old, value, owned, extra)
         self._gradients(block, numbers, table)

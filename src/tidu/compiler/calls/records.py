@@ -22,14 +22,15 @@ CHANGED, READY, FRESH, IN_USE = range(4)
 END, DICT, SOME, LIST, POINTER, TENSOR, GRAD, SCAN, SAME, OTHER, SIZE, OWNED = range(12)
 APART, PLAIN = 12, 13
 TOGETHER = 4  # versions of dictionaries that are compared at a time
-# Words of a block: the result, how many are given, the addresses of four objects, whether it is
+# Words of a block: the result, how many are given, the addresses of five objects, whether it is
 # in use, where the records stand of what follows (`finishing.py`), the block that is tried next,
 # what a call gives that none serves, the object whose block it is, what of its class does the rest
 # in Python, what makes a result of a list, whether a call failed, where calls are counted, and what
 # is called after many.
-HEADER = 16
-NONE, ARRAY, CLASS, LEAF = 2, 3, 4, 5  # None, the classes of arrays and tensors, what leaves have
-BUSY, FINISH, NEXT, MISSED, QUICK, REST, GIVE, FAILED, COUNT, MANY = range(6, HEADER)
+HEADER = 17
+# None, the classes of arrays and tensors, what leaves have, the name of nodes where gradients end
+NONE, ARRAY, CLASS, LEAF, NOWHERE = range(2, 7)
+BUSY, FINISH, NEXT, MISSED, QUICK, REST, GIVE, FAILED, COUNT, MANY = range(7, HEADER)
 
 
 class Check:
@@ -253,9 +254,20 @@ def _tensor(c, at, handle):
     c.need((node == wanted_node) | computed, missing != c.word(5),
            (wanted == 0) | (m.put("i64", 1, f"ptrtoint {value} to i64") == wanted),
            (extra == 0) | (c.read(handle, at.extra, "i64") == extra))  # fmt: skip
+    _goes_on(c, at, handle, computed)
     data, words = _memory(c, value, 8)
     m.store(data, c.word(3, "ptr"))
     return words
+
+
+def _goes_on(c, at, handle, computed):
+    """A computed tensor is none of those that require a gradient only with their base."""
+    ask, known = c.m.fresh("computed"), c.m.fresh("leaf")
+    c.m.line(f"br {computed}, label %{ask}, label %{known}")
+    c.m.label(ask)
+    c.need(c.read(c.read(handle, at.node), at.name, "i64") != c.known(NOWHERE))
+    c.m.jump(known)
+    c.m.label(known)
 
 
 def _check_grad(c, at):

@@ -12,7 +12,7 @@ from collections import OrderedDict
 import numpy as np
 
 from ...core.handle import LEAF, Extra, extra_of, shape_of, wrap
-from ...core.node import Node, hooks_of
+from ...core.node import NOWHERE, Node, ends_here, hooks_of
 from ...transforms.reverse import beside, reachable
 from ...transforms.trace import Traced
 from .breaks import Behind, Break, Hooked, frames_here
@@ -62,6 +62,8 @@ class Held:
         elif self.node is not None:
             self.end = wrap(handle._value, LEAF)
             self.edge = handle._node = beside(self.end)
+            if ends_here(self.node):  # it is a leaf to all who ask
+                self.edge.name = NOWHERE
             self._refuse_behind(tracer)
 
     def _leaf_extra(self, tracer):
@@ -141,7 +143,8 @@ class Held:
         self.hooks = ()
         if replaced:
             self.handle = self.value = self.names = self.view = None
-            self.node = Node if self.node.__class__ is Node else self.node
+            if self.node.__class__ is Node:
+                self.node = NOWHERE if ends_here(self.node) else Node
 
     def renamed(self):
         """Whether attributes were set on the tensor."""
