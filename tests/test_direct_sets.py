@@ -33,6 +33,7 @@ CALLS = {
     "bucketize": lambda x: tidu.bucketize(x, x.reshape(-1)[:4].sort()[0], right=True),
     "of several types": lambda x: tidu.bucketize(x, tidu.tensor([0, 1, 2])),
     "bincount": tidu.bincount, "longer": lambda x: tidu.bincount(x, minlength=20),
+    "nanmedian": tidu.nanmedian, "in few floats": lambda x: tidu.bincount(x, x.float() / 7),
     "weighted": lambda x: tidu.bincount(x, x.double()),
     "isin": lambda x: tidu.isin(x, x.reshape(-1)[:3]),
     "not in": lambda x: tidu.isin(x, x.reshape(-1)[:3], invert=True),

@@ -74,7 +74,7 @@ EFFECTS = (None, None, stores, adds, writes, writes_part, steps)
 class Calls:
     """``Calls(seed).results(compiled)``: what each of the calls gives, and all tensors after it."""
 
-    kind, unit = "calls", 1.2e-7
+    kind, unit, signs = "calls", 1.2e-7, False
     bodies_of, effects_of = BODIES, EFFECTS
 
     def __init__(self, seed):
@@ -215,7 +215,7 @@ MORE_EFFECTS = (*EFFECTS[2:], remembers, hooks, accumulates, assigns)
 class Changes(Calls):
     """Calls between which the user changes the arguments themselves and what the function calls."""
 
-    kind = "changes"
+    kind, signs = "changes", True
     bodies_of, effects_of = MORE_BODIES, MORE_EFFECTS
 
     def results(self, compiled, nudge=0.0):

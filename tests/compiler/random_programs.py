@@ -31,6 +31,7 @@ class Program:
     """
 
     tables = some
+    signs = False  # whether zeros' signs are compared
 
     def __init__(self, seed, kind):
         self.seed, self.kind = seed, kind
@@ -179,7 +180,7 @@ class Program:
 class Wide(Program):
     """Of all operations, and with modules that have a state."""
 
-    tables = wider
+    tables, signs = wider, True
 
     def __init__(self, seed, kind=None):
         random = np.random.RandomState(seed + 7)

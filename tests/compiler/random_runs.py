@@ -74,15 +74,16 @@ def compared(program, seed):
                 got = program.results(True)
         except Exception as error:
             return f"seed {seed}: compiled alone: {type(error).__name__}: {error}"
-        found = difference(got, expected, program.unit)
+        signs = getattr(program, "signs", False)  # layers of networks and steps do not ask
+        found = difference(got, expected, program.unit, signs=signs)
         if found is not None:  # as far as the program itself magnifies what is rounded
             nudged = [program.results(False, s * 4 * program.unit) for s in (1, -1, 3)]
             if getattr(program, "jumps", False) and _jumped(nudged, expected):
                 return None
-            found = difference(got, expected, program.unit, nudged)
+            found = difference(got, expected, program.unit, nudged, signs=signs)
         if found is not None:
             stepped = [_stepped(program, by) for by in range(4)]
-            found = difference(got, expected, program.unit, nudged, stepped)
+            found = difference(got, expected, program.unit, nudged, stepped, signs)
     return None if found is None else f"seed {seed} ({program.kind}): {found}"
 
 

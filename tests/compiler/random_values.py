@@ -12,12 +12,13 @@ _MAGNIFIED = 200  # times what it makes of inputs that differ in their last digi
 _ROUNDED = 20  # times what one rounding in each step comes to: sums in another order have some more
 
 
-def difference(got, expected, unit, nudged=(), stepped=()):
+def difference(got, expected, unit, nudged=(), stepped=(), signs=False):
     """What differs, in words, between lists of arrays and numbers; None if nothing does.
 
     `unit`: of rounding in the coarsest type that occurs. `nudged`: what the program gives for
     inputs that are off by a few of these; `stepped`: what it gives where each step's result is off
     by its last digit, which tells how far floating-point numbers may differ and nothing else.
+    `signs`: zeros have the same sign, unless these runs' are no zeros or have another sign, too.
     """
     if len(got) != len(expected):
         return f"{len(got)} results, not {len(expected)}"
@@ -30,6 +31,8 @@ def difference(got, expected, unit, nudged=(), stepped=()):
             continue
         inside = [np.asarray(n[i]) for n in stepped if len(n) == len(expected)]
         text = _one(a, b, unit, others, inside)
+        if text is None and signs and b.dtype.kind in "fc":
+            text = _zeros(a, b, [*others, *inside])
         if text is not None:
             return f"result {i}: {text}"
     return None
@@ -62,3 +65,20 @@ def _one(a, b, unit, others, inside):
     if off.max() <= limit:
         return None
     return f"differs by {off.max():.3g} at values up to {scale:.3g} (allowed {limit:.3g})"
+
+
+def _zeros(a, b, others):
+    """In words, if zeros have another sign, though that is the same in all other runs."""
+    bad = _of_zeros(a) * _of_zeros(b) == -1
+    for o in others:
+        if o.shape == b.shape:
+            bad &= _of_zeros(o) == _of_zeros(b)
+    if not bad.any():
+        return None
+    return f"{bad.sum()} zeros have the sign {_of_zeros(a)[bad][0]:+}, not {_of_zeros(b)[bad][0]:+}"
+
+
+def _of_zeros(x):
+    """1 or -1 where a zero is, 0 elsewhere; of complex numbers both parts, one after the other."""
+    x = np.stack([x.real, x.imag]) if x.dtype.kind == "c" else x
+    return np.where(x == 0, np.where(np.signbit(x), -1, 1), 0)

@@ -11,6 +11,7 @@ import pytest
 from backend_programs import PROGRAMS, RECORDED, graphs_of
 
 import tidu as torch
+from tidu.compilation import backends
 
 PYTORCHS = json.loads(RECORDED.read_text("utf-8"))
 
@@ -439,7 +440,9 @@ def test_mode_and_options_are_handed_on():
 # --- names ----------------------------------------------------------------------------------------
 
 
-def test_backends_have_names():
+def test_backends_have_names(monkeypatch):
+    monkeypatch.setattr(backends, "_NAMED", {**backends._NAMED})
+    monkeypatch.setattr(backends, "_TAGS", {**backends._TAGS})
     made = torch._dynamo.register_backend(plain, name="test_backends_have_names")
     assert made is plain and torch._dynamo.lookup_backend("test_backends_have_names") is plain
     assert "test_backends_have_names" in torch.compiler.list_backends()

@@ -162,3 +162,14 @@ def test_rounding_inside_excuses_numbers_alone():
     assert difference([whole + 1], [whole], 2.2e-16, stepped=[[whole + 1]])
     assert difference([nan], [real], 2.2e-16, stepped=[[nan]])
     assert difference([off], [real], 2.2e-16, stepped=[[nan]])
+
+
+def test_signs_of_zeros():
+    plus, minus = np.array([0.0, 1.0]), np.array([-0.0, 1.0])
+    assert difference([minus], [plus], 2.2e-16) is None
+    assert "1 zeros have the sign -1, not +1" in difference([minus], [plus], 2.2e-16, signs=True)
+    assert difference([minus], [plus], 2.2e-16, [[plus]], [[plus]], signs=True)
+    for unsteady in (minus, np.array([1e-20, 1.0])):
+        assert difference([minus], [plus], 2.2e-16, [[unsteady]], signs=True) is None
+    parts = np.array([complex(0.0, -0.0)]), np.array([complex(0.0, 0.0)])
+    assert difference([parts[0]], [parts[1]], 2.2e-16, signs=True)

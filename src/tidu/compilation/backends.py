@@ -80,6 +80,7 @@ def register_backend(compiler_fn=None, name=None, tags=()):
     >>> torch.compile(lambda x: x + 1, backend="counting")(torch.ones(1))
     3 nodes
     tensor([2.])
+    >>> _ = _NAMED.pop("counting")  # examples have one process
     """
     if compiler_fn is None:
         return partial(register_backend, name=name, tags=tags)

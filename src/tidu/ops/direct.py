@@ -200,6 +200,8 @@ def median(input, dim=None, keepdim=False):
 def nanmedian(input, dim=None, keepdim=False):
     x = _in_order(input, "fiu")
     if dim is None:
+        if not NATIVE and x.size and keepdim is False:
+            return r.nanmedian.eval(x, axes=_ALL[x.ndim], keepdims=False)
         return _one_of_all(x, keepdim, "middle number", 0)
     return _one_of_each(x, _axis(dim, x.ndim), keepdim, "middle number", 0)
 
@@ -496,11 +498,14 @@ def bucketize(input, boundaries, *, out_int32=False, right=False):
 
 def bincount(input, weights=None, minlength=0):
     x = memory(input)
-    if weights is not None or x.ndim != 1 or x.dtype.kind not in "iu":
+    if x.ndim != 1 or x.dtype.kind not in "iu" or minlength.__class__ is not int or not x.size:
         return None
-    if minlength.__class__ is not int or not x.size:
+    if weights is None:
+        return np.bincount(x, None, minlength)  # which refuses what is negative
+    w = array(weights)
+    if w.dtype not in FLOATS or w.shape != x.shape:
         return None
-    return np.bincount(x, None, minlength)  # which refuses what is negative
+    return np.bincount(x, w, minlength).astype(w.dtype, copy=False)
 
 
 def isin(elements, test_elements, *, assume_unique=False, invert=False):
