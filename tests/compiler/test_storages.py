@@ -61,3 +61,13 @@ def test_gradients_of_a_look():
         x = of_twelve().requires_grad_()
         run(x).backward()
         assert x.grad.reshape(-1).tolist() == [0, 4, 32, 2 * 108, 256, 500, *[0] * 6]
+
+
+@pytest.mark.parametrize("shape", [(0, 2), (3, 0), (0,)])
+def test_pairs_without_elements_are_complex_numbers(shape):
+    def function(x):
+        return torch.view_as_complex(torch.view_as_real(x).flip(-1).contiguous())
+
+    for run in (function, torch.compile(function, fullgraph=True)):
+        found = run(torch.ones(shape, dtype=torch.complex128))
+        assert found.shape == shape and found.dtype is torch.complex128

@@ -184,7 +184,7 @@ def view_as_complex(input):
             )
         )
     memory = bottom(input)
-    if memory.__class__ is ndarray:
+    if memory.__class__ is ndarray and memory.size:  # NumPy keeps no strides of what has none
         _check_pairs(memory)
     return as_complex(input)
 
