@@ -438,6 +438,18 @@ def test_no_memory_leaves_all_as_it_was(monkeypatch):
         _same(trainer.told(), other.told())
 
 
+def test_states_in_a_plain_dictionary_fail_as_eagerly():
+    trainer = Trainer()
+    trainer.updates.state = {}
+    before, step = trainer.told(), torch.compile(trainer.step)
+    with pytest.raises(KeyError):
+        step(ones(2, 4))
+    assert trainer.updates.state == {}
+    for old, new in zip(before, trainer.told(), strict=True):
+        if isinstance(old, np.ndarray):
+            assert np.array_equal(old, new)
+
+
 def test_a_parameter_that_is_an_argument_has_one_version():
     trainer, other = Given(), Given()
     step = torch.compile(trainer.step)

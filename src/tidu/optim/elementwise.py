@@ -122,8 +122,10 @@ class Elementwise(ByGroup):
             for group in self.param_groups if remembers else ():
                 for parameter in group["params"]:
                     if parameter.requires_grad and not self.state.get(parameter):
-                        begun.append((parameter, parameter in self.state))
-                        self._begin(group, parameter, self.state[parameter])
+                        known = parameter in self.state
+                        state = self.state[parameter]
+                        begun.append((parameter, known))
+                        self._begin(group, parameter, state)
         except BaseException:
             undo()
             raise
