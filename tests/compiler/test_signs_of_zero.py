@@ -20,6 +20,7 @@ def test_activations(function, dtype):
     assert [str(v) for v in large[-len(VALUES) :].tolist()] == expected
 
 
-def test_softshrink_has_positive_zeros():
-    found = F.softshrink(torch.tensor(VALUES, dtype=torch.float64)).signbit().tolist()
-    assert found[:7] == [False] * 7
+def test_zeros_of_softshrink_have_the_sign_of_the_element():
+    """As in PyTorch's scalar code; its vectors have none, so there it hangs on the place."""
+    x = torch.tensor(VALUES, dtype=torch.float64)[:6]
+    assert F.softshrink(x).signbit().tolist() == x.signbit().tolist()

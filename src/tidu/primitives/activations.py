@@ -89,12 +89,12 @@ hardswish = fused(
 
 def _softshrink(x, *, bound):
     outside = np.where(x > 0, x - bound, x + bound)
-    return np.where((x >= -bound) & (x <= bound), x.dtype.type(0), outside)
+    return np.where((x >= -bound) & (x <= bound), x * 0, outside)  # -0 stays
 
 
 softshrink = fused(
     "softshrink",
-    "0 if (x >= -bound) & (x <= bound) else x - bound if x > 0 else x + bound",
+    "x * 0 if (x >= -bound) & (x <= bound) else x - bound if x > 0 else x + bound",
     _softshrink,
     params=("bound",),
     tex="x - bound if x > bound else x + bound if x < -bound else 0",
