@@ -24,3 +24,12 @@ def test_zeros_of_softshrink_have_the_sign_of_the_element():
     """As in PyTorch's scalar code; its vectors have none, so there it hangs on the place."""
     x = torch.tensor(VALUES, dtype=torch.float64)[:6]
     assert F.softshrink(x).signbit().tolist() == x.signbit().tolist()
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_no_gradient_passes_where_softshrink_is_zero(compiled):
+    x = torch.tensor([-0.1, 2.0, -0.0, 0.0], requires_grad=True)
+    y = (torch.compile(F.softshrink) if compiled else F.softshrink)(x)
+    nan, inf = float("nan"), float("inf")
+    (g,) = torch.autograd.grad(y, x, torch.tensor([nan, 1.0, inf, nan]))
+    assert g.tolist() == [0.0, 1.0, 0.0, 0.0]

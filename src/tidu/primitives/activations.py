@@ -94,7 +94,7 @@ def _softshrink(x, *, bound):
 
 softshrink = fused(
     "softshrink",
-    "x * 0 if (x >= -bound) & (x <= bound) else x - bound if x > 0 else x + bound",
+    "trunc(x) * 0 if (x >= -bound) & (x <= bound) else x - bound if x > 0 else x + bound",
     _softshrink,
     params=("bound",),
     tex="x - bound if x > bound else x + bound if x < -bound else 0",
