@@ -139,6 +139,7 @@ FILLS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 @pytest.mark.parametrize("fill", FILLS)
 @pytest.mark.parametrize("place", PLACES)

@@ -25,6 +25,7 @@ def told_in_a_process(program):
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program, words", [
     ("torch.ones(2, dtype=torch.complex64).to(torch.float32)", "Casting complex values to real"),
     ("torch.ones(2, dtype=torch.complex64).float()", "Casting complex values to real"),
@@ -76,6 +77,7 @@ def test_truths_of_numpy_are_bytes():
     assert found.dtype is torch.uint8 and found.tolist() == [0, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", [
     "torch.tensor([float('inf'), -float('inf')]).cumsum(0)",
     "torch.tensor([float('inf'), -float('inf')]).half().cumsum(0)",

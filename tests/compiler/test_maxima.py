@@ -10,7 +10,8 @@ from tidu.compiler.loops import convolution, maxima, pooling, winograd
 from tidu.compiler.loops.elements import half_serves
 from tidu.compiler.machine import native
 
-pytestmark = pytest.mark.skipif(not native.available(), reason="needs llvmlite")
+pytestmark = [pytest.mark.slow,
+              pytest.mark.skipif(not native.available(), reason="needs llvmlite")]  # fmt: skip
 F = torch.nn.functional
 
 WINDOWS = [  # kernel, stride, padding, dilation

@@ -8,7 +8,8 @@ from tidu.compiler.loops import sorting
 from tidu.core.native import NATIVE
 from tidu.primitives import ranks, ties
 
-pytestmark = pytest.mark.skipif(not NATIVE, reason="there is no generated code")
+pytestmark = [pytest.mark.slow,
+              pytest.mark.skipif(not NATIVE, reason="there is no generated code")]  # fmt: skip
 
 HOW = ["sort", "topk", "topk unsorted", "kthvalue", "mode"]
 ROWS = {

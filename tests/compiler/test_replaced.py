@@ -211,6 +211,7 @@ def by_other_name(name="found_by_name"):
     return sys.modules[name].scale if name in sys.modules else 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("read", [by_item, by_get, by_question, by_other_name])
 def test_modules_by_name(read, monkeypatch):
     compiled = torch.compile(lambda x: x * read())
@@ -228,6 +229,7 @@ def test_modules_by_name(read, monkeypatch):
             same(compiled(X), X * read())
 
 
+@pytest.mark.slow
 def test_other_modules_are_not_looked_into():
     """Where the functions mention by which names they look modules up."""
     asked, whole = [len(Reach(read).seen) for read in (by_get, by_other_name)]

@@ -64,6 +64,7 @@ print(x.grad.tolist(), y.grad.tolist())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not native.available(), reason="needs llvmlite")
 def test_a_second_process_derives_nothing_and_trusts_no_other_file(tmp_path):
     def run():
