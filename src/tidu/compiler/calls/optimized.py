@@ -183,26 +183,17 @@ class Optimized:
             return follow(version, tensors, lambda answers: self._compile(
                 version.way.key, version.way.family, None, tensors, args, kwargs, answers,
             ))  # fmt: skip
-        try:
-            result = self._run(version, tensors, floats)
-        except MemoryError as error:
-            raise out_of_memory(error) from None
-        except _ValueError:
-            pass  # the function itself may catch it; what it raises is in its own words
-        else:
-            return self._shorter(version, result, args, kwargs)
-        _COUNTS["eager"] += 1
-        return self.function(*args, **kwargs)
+        return self._ran(version, tensors, args, kwargs, floats)
 
-    def _first_by(self, begun, version, tensors, args, kwargs, floats):
-        """The same in which optimizers take their first step: they are as they were if it fails."""
+    def _ran(self, version, tensors, args, kwargs, floats, undo=lambda: None):
+        """The same by its program; `undo` is called where that ends with nothing done."""
         try:
             result = self._run(version, tensors, floats)
         except MemoryError as error:
-            begun.undo()
+            undo()
             raise out_of_memory(error) from None
         except _ValueError:
-            begun.undo()
+            undo()  # the function itself may catch it; what it raises is in its own words
         else:
             return self._shorter(version, result, args, kwargs)
         _COUNTS["eager"] += 1
@@ -284,7 +275,7 @@ class Optimized:
             return lambda: self._broken(key, found, args, kwargs, first_step)
         self._keep(version, kept, captured)
         given = version, tensors, args, kwargs, floats_in(tree.leaves((args, kwargs)))
-        return lambda: self._by(*given) if begun is None else self._first_by(begun, *given)
+        return lambda: self._by(*given) if begun is None else self._ran(*given, begun.undo)
 
     def _untried(self, key, kept, why, args, kwargs, answers):
         """What to call where no version is to be made; None if one is."""
