@@ -144,6 +144,14 @@ def test_steps_tell_what_inputs_do_not():
     assert 0 < stepped < 1e-14
 
 
+def test_steps_inside_a_normalisation_count():
+    """The mean of equal numbers, off by its last digit, is magnified where nothing else is."""
+    norm = lambda x: torch.nn.functional.layer_norm(x.reshape(4, 3), (3,), eps=1e-14)
+    program = Own(norm, np.repeat(np.random.RandomState(1).rand(4), 3))
+    stepped, _ = changed(program, 0.0)
+    assert 1e-10 < stepped < 1e-8
+
+
 def test_exact_steps_stay():
     """The element that is the largest is found by comparison, so that it must stay what it is."""
     program = Own(lambda x: x.flip(0).amax() + (x * 2).sort().values.floor() + x.abs(), GIVEN)

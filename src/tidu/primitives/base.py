@@ -261,9 +261,19 @@ def _cast(x, *, to, origin=None):
         return x.astype(np.complex64).astype(to)
     if x.dtype.kind == "c" and to.kind != "c":
         x = x.real
+    if 0 in x.strides and x.ndim > 1:
+        x = _dense(x)
     if to.kind in "iu" and x.dtype.kind in "fV":
         return _to_integer(x, to)
     return _to_byte(x, to) if to.itemsize == 1 and to.kind in "fV" else x.astype(to)
+
+
+def _dense(x):
+    """A copy of an expanded array, whose repeated axes keep their places in memory (`astype` would
+    have them run fastest)."""
+    out = np.nditer((x, None), ("zerosize_ok",), op_dtypes=(x.dtype, x.dtype)).operands[1]
+    out[...] = x
+    return out
 
 
 def _to_byte(x, to):
