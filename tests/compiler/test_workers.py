@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 
 import tidu as torch
-from tidu.compiler.machine import cache, native, pieces, workers
+from tidu.compiler.machine import cache, images, native, pieces, workers
 from tidu.core.blocks import THREADS
 
 COUNT = 40
@@ -256,7 +256,8 @@ def test_a_version_gives_llvms_room_back_once(two, monkeypatch):
     assert len(told) == 1
 
 
-def test_the_cache_keeps_all_pieces(two):
+def test_the_cache_keeps_all_pieces(two, monkeypatch):
+    monkeypatch.setattr(images, "image", lambda objects: None)
     text = program(seed=50)
     native.load(text, [f"f{COUNT - 1}"])
     kept = cache.read(native.key_of(text))

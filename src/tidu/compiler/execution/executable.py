@@ -32,20 +32,20 @@ class Code:
     addresses: list | None = None
     text: str | None = None  # until it is linked
     key: str | None = None
-    objects: list | None = None  # until it is linked: its machine code, where that was kept
+    kept: bytes | None = None  # until it is linked: its machine code, where that was kept
 
     def __getstate__(self):
         """What another process can use."""
-        return {**vars(self), "addresses": None, "text": None, "objects": None}
+        return {**vars(self), "addresses": None, "text": None, "kept": None}
 
     def linked(self):
         """The addresses of its functions."""
         if self.addresses is None:
-            if self.objects is not None:
-                self.addresses = native.link(self.objects, self.names, self.imported())
+            if self.kept is not None:
+                self.addresses = native.link(self.kept, self.names, self.imported())
             else:
                 self.addresses = native.load(self.text, self.names, self.imported(), key=self.key)
-            self.text = self.objects = None
+            self.text = self.kept = None
         return self.addresses
 
     def imported(self):

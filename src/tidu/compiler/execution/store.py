@@ -58,8 +58,8 @@ class Place:
         if any(code.imports for code in codes) and not library.available():
             return None
         for code in codes:
-            code.objects = native.kept(code.key)
-        return None if any(code.objects is None for code in codes) else made
+            code.kept = native.kept(code.key)
+        return None if any(code.kept is None for code in codes) else made
 
     def keep(self, made):
         """Keep an executable that was planned just now, its code linked."""

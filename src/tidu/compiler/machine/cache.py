@@ -20,7 +20,7 @@ from ...base.errors import hinted
 
 __all__ = ["USED", "directory", "key_of", "most", "prune", "read", "write"]
 
-_MAGIC = b"tidu-code-2\n"
+_MAGIC = b"tidu-code-3\n"
 _SIZE = re.compile(r"(\d+)\s*([kmg]?)(?:i?b)?", re.IGNORECASE)
 _UNITS = {"": 0, "k": 10, "m": 20, "g": 30}
 _LOOKS = 64  # looks at the whole in the time in which as many bytes are written

@@ -6,19 +6,22 @@ several threads, each with a context of its own. `HOST` describes the processor.
 """
 
 import ctypes
+import marshal
 import mmap
 import os
 import platform
 import struct
+import sys
 import threading
 from contextlib import contextmanager, suppress
 from functools import partial
+from importlib.util import find_spec
 
 from ...base.lazy import lazy_module
 from ...base.process.forks import across, at_work
 from ...base.process.memory import leave_code, return_free
 from ...core.blocks import THREADS
-from . import cache, pieces, symbols, workers
+from . import cache, images, pieces, symbols, workers
 from .sources import Text
 
 __all__ = ["HOST", "available", "begin", "compiler", "is_kept", "keep", "kept", "key_of", "link",
@@ -33,21 +36,42 @@ _LARGE = 1 << 16  # characters of text from which the room that LLVM took is wor
 
 
 class _Host:
-    """The processor's name, features and vector registers; LLVM is set up on first use."""
+    """The processor's name, features and vector registers, and LLVM, which is loaded on first use.
 
-    __slots__ = ("cpu", "features", "idle", "jit", "machine", "names", "optimization", "triple",
-                 "vector_bytes")  # fmt: skip
+    What LLVM says of the processor is kept: a process whose code is kept, too, does without it.
+    """
+
+    __slots__ = ("cpu", "features", "idle", "jit", "machine", "names", "optimization", "started",
+                 "triple", "vector_bytes", "version")  # fmt: skip
 
     def __init__(self):
-        self.jit, self.optimization = None, 1
+        self.started, self.optimization, self.names = False, 1, 0
 
     def __getattr__(self, name):
         # Only reached for a slot that is still empty.
         with at_work():
-            self._start()
+            if name == "jit":
+                self.jit = binding.create_lljit_compiler(self.machine)
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.jit))  # workers may outlive it
+            elif name not in _TOLD or not self._recall():
+                self._start()
         return object.__getattribute__(self, name)
 
+    def _recall(self):
+        """Whether it is kept what another process was told by the same library of LLVM here."""
+        key = _key_of_host()
+        data = key and cache.read(key)
+        if not data:
+            return False
+        for name, value in zip(_TOLD, marshal.loads(data), strict=True):
+            setattr(self, name, value)
+        cache.most()  # an error in what the user set is told now
+        return True
+
     def _start(self):
+        library = _library()
+        if library is not None and "llvmlite.binding" not in sys.modules:
+            _ensure_room(library.stat().st_size)
         own = getattr(getattr(binding.ffi.lib, "_lock", None), "_lock", None)
         if own is not None:  # of llvmlite: every call of LLVM takes it
             across(own)
@@ -59,15 +83,17 @@ class _Host:
         if chosen and chosen not in (host, *_CHOICES):  # LLVM ends the process at other names
             raise ValueError(_NO_CPU.format(chosen, ", ".join(map(repr, (*_CHOICES, host)))))
         self.cpu = chosen or host
-        cache.most()  # an error in what the user set is told now
+        cache.most()
         flags = binding.get_host_cpu_features()
         self.features = "" if chosen else flags.flatten()
+        self.version = ".".join(map(str, binding.llvm_version_info))
         self.machine = self._machine(plain=False)
         self.idle = {False: [], True: []}
         self.vector_bytes = _WIDTHS.get(chosen, 16) if chosen else _vector_bytes(flags)
-        self.names = 0
-        self.jit = binding.create_lljit_compiler(self.machine)
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.jit))  # workers may outlive the module
+        self.started = True
+        key = _key_of_host()
+        if key and cache.read(key) is None:
+            cache.write(key, marshal.dumps([getattr(self, name) for name in _TOLD]))
         leave_code(_LIBRARY)
 
     def _machine(self, plain):
@@ -89,6 +115,42 @@ class _Host:
             self.idle[plain].append(machine)
 
 
+_TOLD = "triple", "cpu", "features", "vector_bytes", "version"
+
+
+def _library():
+    """The file of LLVM's library; None where it is not known."""
+    try:
+        found = find_spec("llvmlite").submodule_search_locations[0]
+        with os.scandir(os.path.join(found, "binding")) as entries:
+            return next((e for e in entries if e.name.startswith(_LIBRARY)), None)
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _key_of_host():
+    """The name under which is kept what the installed LLVM says of this processor; None where it
+    is not known which they are."""
+    library = _library()
+    if library is None:
+        return None
+    try:
+        status = library.stat()
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            first = file.read(_FIRST).partition("\n\n")
+    except OSError:
+        return None
+    lines = [line for line in first[0].split("\n") if line.startswith(_DECIDE)]
+    if len(lines) < len(_DECIDE) or not first[1]:
+        return None
+    return cache.key_of("host", library.path, status.st_size, status.st_mtime_ns, sys.platform,
+                        platform.machine(), os.environ.get("TIDU_CPU"), *lines)  # fmt: skip
+
+
+_FIRST = 1 << 14  # characters that tell of the first processor
+_DECIDE = "vendor_id", "cpu family", "model\t", "model name", "stepping", "flags"
+
+
 # What TIDU_CPU may name besides the processor itself, and the bytes of their vector registers.
 _WIDTHS = {"x86-64-v3": 32, "x86-64-v4": 64}  # others: 16
 _CHOICES = ("x86-64", "x86-64-v2", *_WIDTHS) if platform.machine() in ("x86_64", "AMD64") else ()
@@ -107,7 +169,7 @@ HOST = _Host()
 def available():
     """Whether llvmlite is installed and this processor is one it generates code for."""
     try:
-        return bool(HOST.machine)
+        return bool(HOST.vector_bytes)
     except (ImportError, RuntimeError, OSError):
         return False
 
@@ -120,35 +182,43 @@ def load(text, names, imported=(), plain=False, key=None):
     it is compiled in a quarter of the time, to code that keeps little in registers. `key`: its
     `key_of`, where that is known.
     """
-    objects, made = _objects(text, plain, key or key_of(text, plain))
-    found = link(objects, names, imported)
+    code, made = _code(text, plain, key or key_of(text, plain))
+    found = link(code, names, imported)
     _give_back(made, made if text.__class__ is Text else len(text) > _LARGE)
     return found
 
 
-def link(objects, names, imported=()):
-    """The addresses of functions in object files. `imported` as for `load`."""
+def link(code, names, imported=()):
+    """The addresses of functions in code as the cache has it. `imported` as for `load`."""
     with _LOCK:
-        HOST.names += 1
-        builder = binding.JITLibraryBuilder().add_current_process()
-        for code in objects:
-            builder.add_object_img(code)
-        for name, address in imported:
-            builder.import_symbol(name, address)
-        known = [symbols.first(code, names) for code in objects] if symbols.wanted() else ()
-        for name in {*names, *known}:
-            builder.export_symbol(name)
-        library = builder.link(HOST.jit, f"tidu{HOST.names}")
-        _LOADED.append(library)  # code in use is never unmapped
-    for code, name in zip(objects, known, strict=False):
-        symbols.note(code, name, library[name])
-    return [library[name] for name in names]
+        place = images.place if images.is_image(code) else _linked
+        found, functions = place(code, dict(imported), names)
+    if functions:
+        symbols.note(functions)
+    return [found[name] for name in names]
+
+
+def _linked(code, imported, names):
+    """({name: address}, functions) by LLVM."""
+    objects = _divided(code)
+    HOST.names += 1
+    builder = binding.JITLibraryBuilder().add_current_process()
+    for part in objects:
+        builder.add_object_img(part)
+    for name, address in imported.items():
+        builder.import_symbol(name, address)
+    wanted = {*names, *(symbols.exported(objects) if symbols.wanted() else ())}
+    for name in wanted:
+        builder.export_symbol(name)
+    library = builder.link(HOST.jit, f"tidu{HOST.names}")
+    _LOADED.append(library)  # code in use is never unmapped
+    found = {name: library[name] for name in wanted}
+    return found, symbols.of_objects(objects, found) if symbols.wanted() else []
 
 
 def kept(key):
-    """The object files that the cache has under the key of a text, or None."""
-    found = cache.read(key)
-    return None if found is None else _divided(found)
+    """The code that the cache has under the key of a text, or None."""
+    return cache.read(key)
 
 
 def begin(text, plain=False):
@@ -165,21 +235,22 @@ def begin(text, plain=False):
 def keep(text):
     """Have a text compiled for the cache alone, if there is another core for it."""
     if THREADS.count > 1 and not is_kept(text):
-        workers.begin([workers.Task(partial(_objects, text, False, key_of(text)))])
+        workers.begin([workers.Task(partial(_code, text, False, key_of(text)))])
 
 
-def _objects(text, plain, key):
-    """(object files of a text, whether they were made for it)."""
+def _code(text, plain, key):
+    """(code of a text, whether it was made for it)."""
     found = _BEGUN.pop(key, None) or cache.read(key)
     if isinstance(found, bytes):
-        return _divided(found), False
+        return found, False
     tasks = found
     if tasks is None:
         tasks = _tasks(_written(text), plain)
         workers.begin(tasks[1:])
     objects = workers.finish(tasks)
-    cache.write(key, _joined(objects))
-    return objects, True
+    code = images.image(objects) or _joined(objects)
+    cache.write(key, code)
+    return code, True
 
 
 _BEGUN: dict = {}  # key of a text: tasks that compile it, or what the cache has
@@ -254,7 +325,7 @@ def _give_back(code, free):
     if not _TOGETHER:
         code, free = _OWED["code"], _OWED["free"]
         _OWED.update(code=False, free=False)
-        if code:
+        if code and HOST.started:
             leave_code(_LIBRARY)
         if free:
             return_free()
@@ -262,13 +333,14 @@ def _give_back(code, free):
 
 def make_room():
     """Give LLVM's own code, and what is free in the heap, back before much memory is taken."""
-    leave_code(_LIBRARY)
+    if HOST.started:
+        leave_code(_LIBRARY)
     return_free()
 
 
 def compiler():
     """What makes the code and for which processor, for the cache."""
-    version = ".".join(map(str, binding.llvm_version_info)) + "+".join((*_PASSES, *_WITHOUT))
+    version = HOST.version + "+".join((*_PASSES, *_WITHOUT))
     return f"{HOST.triple} {HOST.cpu} {HOST.features} {HOST.optimization} {version}"
 
 
