@@ -336,8 +336,10 @@ def test_a_compiled_method_is_a_method():
     model = Model()
     run = model.run
     assert (run.__name__, run.__doc__, run.__self__) == ("run", "What it does.", model)
-    assert inspect.ismethod(run) and run == model.run and str(inspect.signature(run)) == (
-        "(x, power=1)"
+    assert (
+        inspect.ismethod(run)
+        and run == model.run
+        and str(inspect.signature(run)) == ("(x, power=1)")
     )
     again = torch.compile(run)  # counts for itself
     for scale in (2.0, 3.0):
