@@ -23,6 +23,7 @@ from ..primitives.products import product
 from ..primitives.ranks import ordered_along
 
 F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
+BOOL = np.dtype(bool)
 FLOATS = (F32, F64)
 _ALL = [tuple(range(n)) for n in range(65)]
 
@@ -434,9 +435,13 @@ def _places(index):
 
 
 def taken(input, index):
-    """x[index] for one index tensor."""
-    places = _places(index)
-    return None if places is None else take(array(input), places)
+    """x[index] for one index tensor, of places or of truth for each element."""
+    places, x = memory(index), array(input)
+    if places.dtype is I64:
+        return take(x, places) if places.size else None
+    if places.dtype is not BOOL or places.shape != x.shape or not x.ndim or x.size >= LOOP_FROM:
+        return None
+    return x[places]
 
 
 def embedding(input, weight, padding_idx=None):
