@@ -33,3 +33,13 @@ def test_no_gradient_passes_where_softshrink_is_zero(compiled):
     nan, inf = float("nan"), float("inf")
     (g,) = torch.autograd.grad(y, x, torch.tensor([nan, 1.0, inf, nan]))
     assert g.tolist() == [0.0, 1.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_a_product_of_a_column_and_a_row_is_a_sum(dtype):
+    """Which begins at 0."""
+    column = torch.tensor([[0.0], [-0.0], [1.0]], dtype=dtype)
+    row = torch.tensor([[-2.0, -0.0, 3.0]], dtype=dtype)
+    for function in (torch.matmul, lambda a, b: torch.tensordot(a, b, 1), torch.mm):
+        for f in (function, torch.compile(function)):
+            assert not (f(column, row).signbit() & (f(column, row) == 0)).any()

@@ -147,3 +147,12 @@ def test_complex_numbers_have_no_parts_of_other_types(kind):
         for function in (torch.complex, torch.compile(torch.complex)):
             with pytest.raises(RuntimeError, match="to be Half, Float or Double tensors but got"):
                 function(*parts)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 0), (0, 3, 2), (2, 4, 0, 2)])
+def test_norms_of_no_elements(shape):
+    F, x = torch.nn.functional, torch.randn(shape, dtype=torch.float64, requires_grad=True)
+    for function in (lambda x: F.group_norm(x, 1), lambda x: F.layer_norm(x, shape[-1:])):
+        y = function(x)
+        y.sum().backward()
+        assert y.shape == x.grad.shape == x.shape

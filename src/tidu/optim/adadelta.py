@@ -1,7 +1,7 @@
 """Adadelta."""
 
 from .elementwise import Elementwise
-from .kernels import decayed
+from .kernels import decayed, is_some
 from .optimizer import check_numbers, number
 from .options import refuse_at_step
 
@@ -46,7 +46,7 @@ class Adadelta(Elementwise):
         k.addcmul(square, g, g, 1 - rho)
         # (x + eps) is made as (0 · x + x) + eps, so that the state itself is not changed; g may
         # be in slot 0 or, with a decay, in slot 1.
-        free = 0 if decay else 1
+        free = 0 if is_some(decay) else 1
         below = k.sqrt(k.shift(k.plus(square, square, 0, free), eps), free)
         above = k.sqrt(k.shift(k.plus(steps, steps, 0, 2), eps), 2)
         delta = k.times(k.over(above, below, 2), g, 2)

@@ -4,7 +4,7 @@ from .. import ops
 from ..base.errors import hinted
 from ..frontend.tensor import Tensor
 from .elementwise import Elementwise
-from .kernels import averaged, decayed
+from .kernels import averaged, decayed, is_some
 from .optimizer import check_numbers, number
 from .options import refuse_fused, refuse_tensor_rate
 
@@ -84,8 +84,8 @@ class Adam(Elementwise):
         size = lr / (1 - beta1**step)
         root = (1 - beta2**step) ** 0.5
         decay = group["weight_decay"]
-        keep = 1 - lr * decay if group["decoupled_weight_decay"] and decay else None
-        add = decay if decay and keep is None else 0
+        keep = 1 - lr * decay if group["decoupled_weight_decay"] and is_some(decay) else None
+        add = decay if keep is None else 0
         return -size, root, 1 - beta1, beta2, group["eps"], keep, add, group["maximize"]
 
     @staticmethod

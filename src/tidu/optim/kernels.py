@@ -13,7 +13,7 @@ from ..core.blocks import SHARED, THREADS, share
 from ..core.native import NATIVE
 from ..frontend.tensor import Tensor
 
-__all__ = ["TENSORS", "Workspace", "averaged", "decayed", "joinable"]
+__all__ = ["TENSORS", "Workspace", "averaged", "decayed", "is_some", "joinable"]
 
 BLOCK = 1 << 16  # elements: what a formula reads and writes of one block stays in the cache
 NATIVE_SIZE = 4096  # elements from which a compiled loop gains
@@ -252,6 +252,11 @@ def _flat(arrays):
     return all(array.flags.f_contiguous for array in arrays)
 
 
+def is_some(number):
+    """Whether a factor counts: it is no zero. What a trace has in its place is none."""
+    return isinstance(number, Tensor) or number != 0
+
+
 def decayed(k, p, g, decay, maximize, keep=None):
     """What a step is made of: the gradient, turned round to climb, with the decay of the weights.
 
@@ -261,7 +266,7 @@ def decayed(k, p, g, decay, maximize, keep=None):
         g = k.negative(g, 0)
     if keep is not None:
         k.scale(p, keep)
-    return k.plus(g, p, decay, 1) if decay else g
+    return k.plus(g, p, decay, 1) if is_some(decay) else g
 
 
 def averaged(k, mean, square, g, share, beta2):

@@ -5,7 +5,7 @@ from ..base.dtypes import float64
 from ..frontend.tensor import Tensor
 from .adam import check_betas
 from .elementwise import Elementwise
-from .kernels import averaged, decayed
+from .kernels import averaged, decayed, is_some
 from .optimizer import check_numbers, number
 from .options import refuse_at_step
 
@@ -66,8 +66,8 @@ class NAdam(Elementwise):
         mu, following = self._mu(group, step), self._mu(group, step + 1)
         now = -lr * (1.0 - mu) / (1.0 - product)
         ahead = -lr * following / (1.0 - product * following)
-        keep = 1 - lr * decay if group["decoupled_weight_decay"] and decay else None
-        add = decay if decay and keep is None else 0
+        keep = 1 - lr * decay if group["decoupled_weight_decay"] and is_some(decay) else None
+        add = decay if keep is None else 0
         return (1 - beta1, beta2, 1 - beta2**step, group["eps"], now, ahead, keep, add,
                 group["maximize"])  # fmt: skip
 

@@ -4,7 +4,7 @@ from .. import ops
 from ..frontend.tensor import Tensor
 from .adam import check_betas
 from .elementwise import Elementwise
-from .kernels import averaged, decayed
+from .kernels import averaged, decayed, is_some
 from .optimizer import check_numbers, number
 
 __all__ = ["RAdam"]
@@ -42,8 +42,8 @@ class RAdam(Elementwise):
             rectify = ops.where(length > 5.0, square.abs().sqrt(), 0.0)
         else:
             rectify = square**0.5 if length > 5.0 else None
-        keep = 1 - lr * decay if group["decoupled_weight_decay"] and decay else None
-        add = decay if decay and keep is None else 0
+        keep = 1 - lr * decay if group["decoupled_weight_decay"] and is_some(decay) else None
+        add = decay if keep is None else 0
         return (-lr, 1 - beta1, beta2, first, second**0.5, rectify, group["eps"], keep, add,
                 group["maximize"])  # fmt: skip
 

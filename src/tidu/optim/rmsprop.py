@@ -1,7 +1,7 @@
 """RMSprop."""
 
 from .elementwise import Elementwise
-from .kernels import decayed
+from .kernels import decayed, is_some
 from .optimizer import check_numbers, number
 from .options import refuse_at_step
 
@@ -29,7 +29,7 @@ class RMSprop(Elementwise):
 
     def names(self, group):
         names = ["square_avg"]
-        if group["momentum"] > 0:
+        if is_some(group["momentum"]):
             names.append("momentum_buffer")
         if group["centered"]:
             names.append("grad_avg")
@@ -53,7 +53,7 @@ class RMSprop(Elementwise):
             k.lerp(mean, g, 1 - alpha)
             spread = k.plus(square, k.times(mean, mean, 2), -1, 2)
         below = k.shift(k.sqrt(spread, 2), eps)
-        if momentum > 0:
+        if is_some(momentum):
             buffer = others[0]
             k.scale(buffer, momentum)
             k.addcdiv(buffer, g, below, 1)

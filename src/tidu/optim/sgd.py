@@ -2,7 +2,7 @@
 
 from ..base.errors import hinted
 from .elementwise import Elementwise
-from .kernels import decayed
+from .kernels import decayed, is_some
 from .optimizer import check_numbers, number
 from .options import add_at, refuse_fused
 
@@ -41,7 +41,7 @@ class SGD(Elementwise):
         refuse_fused(fused, foreach, differentiable)
 
     def names(self, group):
-        return ("momentum_buffer",) if group["momentum"] != 0 else ()
+        return ("momentum_buffer",) if is_some(group["momentum"]) else ()
 
     def numbers(self, group, started):
         return (

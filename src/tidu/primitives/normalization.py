@@ -31,7 +31,7 @@ def _sum(x, axes):
         return total(x, axes, True)
     outer, kept, inner = found
     rows = x.reshape(outer * kept, inner)
-    sums = rows @ np.ones(inner, x.dtype) if inner > 1 else rows[:, 0] + x.dtype.type(0)  # -0 to 0
+    sums = rows @ np.ones(inner, x.dtype) if inner != 1 else rows[:, 0] + x.dtype.type(0)  # -0 to 0
     if outer != 1:
         sums = np.ones(outer, x.dtype) @ sums.reshape(outer, kept)
     return sums.reshape(_kept_shape(x.shape, axes))

@@ -30,6 +30,7 @@ from ..recording.breaks import (
 from ..recording.capture import capture
 from ..recording.growing import append_only
 from ..recording.numbers import for_all
+from ..recording.rates import newly_changed
 from ..recording.reach import Reach, hooks_at, tensors_in
 from ..recording.starting import Begun, clears, starts
 from . import guards, limits
@@ -106,6 +107,7 @@ class Optimized:
         self.cut_at = {}  # the lines of a break -> the function in stretches, or None
         self.form, self.stretches = form_of(self.function), []
         self.trials = {}  # key -> how many calls of its kind changed their surroundings
+        self.rated = frozenset()  # keys of parameter groups whose numbers are inputs
         self.telling.forget()
         self.plain = False  # a stretch in which no tensor is computed
         self.met, self.fixed = set(), set()  # keys of sizes that came once; of floats that matter
@@ -300,7 +302,12 @@ class Optimized:
         varying = dynamic or limits.varies(self.versions, key)
         if dynamic and not limits.known(self.versions, key):
             self._learn(args, kwargs, tensors)
-        return reached(self.function, args, kwargs), varying
+        for version in self.versions.get(key, ()):
+            self.rated |= newly_changed(version.watches)
+        return self._reached(args, kwargs), varying
+
+    def _reached(self, args, kwargs, hooks=False):
+        return reached(self.function, args, kwargs, hooks, self.rated)
 
     def _keep(self, version, kept, captured):
         _COUNTS["captured"] += 1
@@ -320,7 +327,7 @@ class Optimized:
                 begun.undo()
                 break
             try:
-                ready = reached(self.function, args, kwargs)
+                ready = self._reached(args, kwargs)
                 recorded = self._recording(key, args, kwargs, ready, ())
                 captured, answers, *_ = recorded
                 held = not answers and begun.holds(captured)
@@ -342,7 +349,7 @@ class Optimized:
         try:
             return *self._recorded(key, args, kwargs, reach, answers), reach
         except Hooked:
-            reach = reached(self.function, args, kwargs, hooks=True)
+            reach = self._reached(args, kwargs, hooks=True)
             return *self._recorded(key, args, kwargs, reach, answers), reach
 
     def _learn(self, args, kwargs, tensors):
@@ -464,7 +471,7 @@ class _Bound:
         return self.optimized(self.instance, *args, **kwargs)
 
 
-def reached(function, args, kwargs, hooks=False):
+def reached(function, args, kwargs, hooks=False, rated=frozenset()):
     """The Reach of a call."""
     leaves = tree.leaves((args, kwargs))
     given = [a for a in leaves if isinstance(a, TensorBase)] if hooks else ()
@@ -472,6 +479,6 @@ def reached(function, args, kwargs, hooks=False):
     tags = [value for a in leaves if isinstance(a, TensorBase) for value in a.__dict__.values()]
     kinds = [type(a) for a in leaves if isinstance(a, TensorBase)]
     root = function, [a for a in leaves if not isinstance(a, TensorBase)], called, tags, kinds
-    reach = Reach(root, hooks=hooks)
+    reach = Reach(root, hooks=hooks, rated=rated)
     aside = append_only(reach)
-    return Reach(root, aside, hooks=hooks) if aside else reach
+    return Reach(root, aside, hooks=hooks, rated=rated) if aside else reach

@@ -242,7 +242,7 @@ class Quick:
     def _rates(self):
         """Learning rates, which the program reads where they are kept here."""
         captured, program = self.compiled.captured, self.compiled.forward
-        numbers = [group[key] for group, key in captured.rates]
+        numbers = [rate.value() for rate in captured.rates]
         if any(isinstance(n, TensorBase) for n in numbers):
             raise _Unsupported
         self.rates = np.array(numbers, np.float64)

@@ -28,7 +28,8 @@ def _matmul(x, y):
     sum are elementwise."""
     left, right = tuple(shape_of(x)), tuple(shape_of(y))
     if left[-1] == 1 and element_type(x) == element_type(y):
-        return x * y  # of a column and a row
+        # Of a column and a row. A sum begins at 0, so that it is never -0.
+        return x * y + 0.0 if element_type(x).kind in "fcV" else x * y
     if math.prod(right[:-2]) != 1 or len(right) > len(left) or math.prod(left[:-2]) == 1:
         return contraction.matmul(x, y)
     rows = base.reshape(x, shape=(math.prod(left[:-1]), left[-1]))

@@ -237,11 +237,11 @@ class _Run:
     def go(self):
         for old in self.olds:
             self._virtual(old)
-        for group, key in self.reach.rates:
+        for rate in self.reach.rates:
             variable = self.tracer.graph.variable((), np.dtype(np.float64))
             self.tracer.graph.inputs.append(variable)
             self._rate_names.add(variable.name)
-            group[key] = wrap(Traced(variable, self.tracer))
+            rate.put(wrap(Traced(variable, self.tracer)))
         outer = set_tracer(self.tracer)
         try:
             with Executed(self.lines) as self.executed:
@@ -270,8 +270,8 @@ class _Run:
     def _question(self):
         """The question that is open, with the values from which its answer follows."""
         question = self.tracer.undecided
-        rates = [np.array(copy[key]) for group, key in self.reach.rates
-                 for live, copy in self.reach.dicts if live is group]  # fmt: skip
+        rates = [np.array(rate.value(copy)) for rate in self.reach.rates
+                 for live, copy in self.reach.dicts if live is rate.group]  # fmt: skip
         question.inputs = [*[old.value for old in self.olds], *rates]
         return question
 
@@ -316,8 +316,8 @@ class _Run:
         if self.tracer.numbers is not None:
             self.tracer.numbers.closed = True
         self._backward(made, values)
-        for group, key in self.reach.rates:
-            if self._variable(group[key]).name not in self._rate_names:
+        for rate in self.reach.rates:
+            if self._variable(rate.value()).name not in self._rate_names:
                 raise Break("it changes a learning rate")
         if any(old in self.shared for old, _ in made.written):
             raise Break("it writes into memory that two of its tensors share, or one shows twice")

@@ -42,6 +42,7 @@ from .cells import (
     modules_in,
     names_in,
 )
+from .rates import VARYING, is_group, rates_of
 from .replaced import tables
 from .sameness import (
     CONSTANTS,
@@ -53,7 +54,7 @@ from .sameness import (
     same_keys,
 )
 
-__all__ = ["VARYING", "Containers", "Reach", "hooks_at", "hooks_seen", "is_fixed",
+__all__ = ["Containers", "Reach", "hooks_at", "hooks_seen", "is_fixed",
            "tensors_in"]  # fmt: skip
 
 _LIMIT = 50_000
@@ -77,10 +78,10 @@ _ASSIGNABLE = 1 << 9  # a flag of classes that are made by a program
 
 class Reach:
     """`tensors` in the order they were found, and what holds them. `hooks`: those of tensors are
-    looked into as well."""
+    looked into as well; `rated`: keys of parameter groups whose numbers are inputs."""
 
-    def __init__(self, function, aside=(), names=None, hooks=False):
-        self.root, self.hooks = function, hooks
+    def __init__(self, function, aside=(), names=None, hooks=False, rated=frozenset()):
+        self.root, self.hooks, self.rated = function, hooks, rated
         self.names = names  # of attributes, those that matter; None: all
         self.attributes = set()  # ids of the dictionaries that hold an object's attributes
         self.functions, self.in_tuples = [], []
@@ -101,9 +102,11 @@ class Reach:
         self.cells += [(table, table.cell_contents) for table in tables()]
         self._classes.update(id(table.place) for table in tables())
         self._walk([function, *[f for table in tables() for f in table.functions()]])
-        groups = [live for live, _ in self.dicts if _is_group(live)]
-        self.rates = [(group, "lr") for group in groups]
-        self.varying = set(map(id, groups))
+        groups = [live for live, _ in self.dicts if is_group(live)]
+        self.rates = [rate for group in groups for rate in rates_of(group, rated)]
+        self.varying = {id(group): set(VARYING) for group in groups}  # keys nobody compares
+        for rate in self.rates:
+            self.varying[id(rate.group)].add(rate.key)
 
     def _walk(self, waiting):
         while waiting:
@@ -359,7 +362,9 @@ class Reach:
 
     def named(self, names):
         """What is reached by attributes of these names alone."""
-        return self if names is None else Reach(self.root, self.aside, names, self.hooks)
+        if names is None:
+            return self
+        return Reach(self.root, self.aside, names, self.hooks, self.rated)
 
     # --- asking and undoing ----------------------------------------------------------------
 
@@ -378,7 +383,7 @@ class Reach:
                 now = live.get(key, MISSING) if isinstance(copy, dict) else live[key]
                 if now is value or is_equal(now, value):
                     continue
-                if key in VARYING and id(live) in self.varying:
+                if key in self.varying.get(id(live), ()):
                     continue
                 if not _replaceable(value, now):
                     return None
@@ -481,11 +486,3 @@ def is_fixed(thing):
     if isinstance(thing, frozenset):
         return all(map(is_fixed, thing))
     return isinstance(thing, _FIXED) or isinstance(type(thing), EnumType)
-
-
-VARYING = ("lr", "initial_lr")  # what schedulers change at each step
-
-
-def _is_group(thing):
-    """Whether a dictionary is a parameter group, whose learning rate may change between calls."""
-    return "params" in thing and isinstance(thing.get("lr"), float)

@@ -11,7 +11,7 @@ from operator import is_
 from .buffers import Buffer
 from .cells import MISSING, Attribute, contents
 from .paths import Changed
-from .reach import VARYING
+from .rates import VARYING, Rated
 from .sameness import is_equal, same_items, same_keys
 
 __all__ = ["Watches"]
@@ -92,6 +92,9 @@ class Watches:
             self.mappings.append(self._mapping(reach, live, copy, held.get(id(live), set())))
         for live, copy in reach.lists:
             self.sequences.append(_Sequence(live, copy, held.get(id(live), ())))
+        copies = {id(live): copy for live, copy in reach.dicts}
+        keys = {(id(r.group), r.key): r for r in reach.rates if r.key not in VARYING}
+        self.rated = [Rated(r.group, r.key, copies[id(r.group)][r.key]) for r in keys.values()]
         self.cells, self.names = reach.cells, reach.names
         self.classes = [(vars(kind), kind, names) for kind, names in reach.classes]
         self.buffers = [Buffer(thing) for thing in reach.buffers]
@@ -101,7 +104,7 @@ class Watches:
         self._whole = [w for w in everything if id(w.live) not in held
                        and id(w.live) not in reach.varying]  # fmt: skip
         whole = set(map(id, self._whole))
-        self._rest = [w for w in everything if id(w) not in whole]
+        self._rest = [*[w for w in everything if id(w) not in whole], *self.rated]
         self._note()
 
     def _note(self):
@@ -118,7 +121,7 @@ class Watches:
         keys = None
         if id(live) in reach.attributes and reach.names is not None:
             keys = [k for k in copy if k in reach.names]
-        varying = set(VARYING) if id(live) in reach.varying else set()
+        varying = reach.varying.get(id(live), set())
         if held or varying:
             keys = [k for k in (copy if keys is None else keys) if k not in held | varying]
         return _Mapping(live, copy, keys, bool(varying))
@@ -153,7 +156,7 @@ class Watches:
             for name in space.keys() - names:
                 if self.names is None or name in self.names or name in _LOOKED_UP:
                     return Changed(self.root, Attribute(kind, name), None, space[name], MISSING)
-        for watched in (*self.mappings, *self.sequences):
+        for watched in (*self.mappings, *self.sequences, *self.rated):
             why = watched.difference()
             if why is not None:
                 return Changed(self.root, watched.live, *why)
