@@ -187,6 +187,41 @@ def test_reading_by_a_mask(name, form):
         assert repr(found[0]) == repr(found[1]), dtype
 
 
+READ = {
+    "nonzero": lambda x: x.nonzero(),
+    "nonzero as a tuple": lambda x: x.nonzero(as_tuple=True)[0],
+    "nonzero of a mask": lambda x: tidu.nonzero(x == x),
+    "masked_fill": lambda x: x.masked_fill(x != 1, 0.5),
+    "masked_fill, whole number": lambda x: x.masked_fill(x == 1, -3),
+    "masked_fill, infinity": lambda x: x.masked_fill(x == 1, float("-inf")),
+    "masked_fill, NaN": lambda x: x.masked_fill(x == 1, float("nan")),
+    "masked_fill, too large": lambda x: x.masked_fill(x == 1, 1e39),
+    "masked_fill, far too large": lambda x: x.masked_fill(x == 1, 1 << 70),
+    "masked_fill, True": lambda x: x.masked_fill(x == 1, True),
+    "masked_fill, a tensor": lambda x: x.masked_fill(x == 1, tidu.tensor(2)),
+    "masked_fill, broadcast": lambda x: x.masked_fill(tidu.ones(3, *[1] * x.ndim) == 1, 2),
+    "masked_fill, another size": lambda x: x.masked_fill(tidu.ones(7) == 1, 2),
+    "masked_fill, no mask": lambda x: x.masked_fill(x, 2),
+    "masked_fill, a text": lambda x: x.masked_fill(x == 1, "2"),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", READ)
+def test_masks_and_places(name, form):
+    for dtype in TYPES:
+        x = made(dtype, form)[1]
+        found = []
+        for run in (lambda f, *args: f(*args), generally):
+            try:
+                y = run(READ[name], x)
+                found.append((y.dtype, y.shape, y.stride(), y.tolist(), y._base is None))
+            except Exception as error:
+                found.append(f"{type(error).__name__}: {error}")
+        assert repr(found[0]) == repr(found[1]), dtype
+
+
 def test_reading_by_a_mask_is_recorded():
     leaf = tidu.tensor([-1.0, 2.0, 3.0], requires_grad=True)
     y = leaf[leaf > 0]

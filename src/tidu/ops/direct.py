@@ -160,6 +160,20 @@ def where(condition, input, other):
     return p.select.eval(chosen, x, y)
 
 
+def masked_fill(input, mask, value):
+    """With a number that is one of either type of floats."""
+    x, chosen = array(input), memory(mask)
+    if x.dtype not in FLOATS or chosen.dtype is not BOOL or not x.flags.c_contiguous:
+        return None
+    if (
+        x.size >= SUM_FROM
+        or not _is_sure(value)
+        or not (abs(value) < 1e30 or abs(value) == math.inf)
+    ):
+        return None
+    return p.select.eval(chosen, x.dtype.type(value), x)
+
+
 def sort(input, dim=-1, descending=False, stable=False):
     """(values, indices)"""
     x = _in_order(input, "fiub")
@@ -528,6 +542,14 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False):
         return None
     same = np.logical_or.reduce(x[..., None] == tests.reshape(-1), -1)
     return np.logical_not(same, out=same) if invert else same
+
+
+def nonzero(input):
+    x = array(input)
+    if not x.ndim:
+        return None
+    found = x.nonzero()
+    return found[0].reshape(1, -1).T if x.ndim == 1 else np.array(found).T
 
 
 def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
