@@ -1,6 +1,7 @@
 """compile(): whole steps, modules, guards, what it refuses, and what it leaves as it was."""
 
 import copy
+import inspect
 import warnings
 
 import numpy as np
@@ -321,6 +322,30 @@ def test_decorator_options_and_methods():
     assert model.run(torch.ones(2), power=2).tolist() == [9, 9]
     model.scale = torch.tensor(1.0)
     assert model.run(torch.ones(2)).tolist() == [1, 1]
+
+
+def test_a_compiled_method_is_a_method():
+    class Model:
+        scale = 2.0
+
+        @torch.compile
+        def run(self, x, power=1):
+            """What it does."""
+            return (x * self.scale) ** power
+
+    model = Model()
+    run = model.run
+    assert (run.__name__, run.__doc__, run.__self__) == ("run", "What it does.", model)
+    assert (
+        inspect.ismethod(run)
+        and run == model.run
+        and str(inspect.signature(run)) == ("(x, power=1)")
+    )
+    again = torch.compile(run)  # counts for itself
+    for scale in (2.0, 3.0):
+        model.scale = scale
+        assert again(torch.ones(1)).item() == run(torch.ones(1)).item() == scale
+    assert torch.compile(again, fullgraph=True).function == again.function
 
 
 SCALE = 2.0

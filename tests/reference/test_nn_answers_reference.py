@@ -155,6 +155,8 @@ nn.utils.rnn.pack_padded_sequence(lib.ones(3,2,1),[3,2])
 nn.utils.rnn.pack_padded_sequence(lib.ones(3,2,1),[2,3])
 nn.utils.rnn.pack_padded_sequence(lib.ones(3,2,1),[0,3],enforce_sorted=False)
 nn.utils.rnn.pad_packed_sequence(nn.utils.rnn.pack_padded_sequence(lib.arange(6.).reshape(3,2,1),[2,3],enforce_sorted=False))
+nn.utils.rnn.pad_packed_sequence(nn.utils.rnn.pack_padded_sequence(lib.ones(3,2,1),[3,2]),True)[0].stride()
+nn.utils.rnn.pad_packed_sequence(nn.utils.rnn.pack_padded_sequence(lib.ones(3,2,1),[2,3],enforce_sorted=False),True)[0].stride()
 nn.LSTM(1,2,bidirectional=True)(nn.utils.rnn.pack_padded_sequence(lib.arange(6.).reshape(3,2,1),[2,3],enforce_sorted=False))
 nn.GRU(1,2,2,bidirectional=True)(nn.utils.rnn.pack_padded_sequence(lib.arange(6.).reshape(3,2,1),[3,2]))[1]
 F.gumbel_softmax(lib.ones(2,3))

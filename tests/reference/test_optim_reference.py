@@ -100,6 +100,52 @@ def test_optimizer(text, dtype, shape):
             np.testing.assert_allclose(got.numpy(), value.numpy(), err_msg=name, **tolerance)
 
 
+COMPLEX = [
+    "SGD(p, lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.1)",
+    "Adam(p, lr=0.1, amsgrad=True, weight_decay=0.1)",
+    "AdamW(p, lr=0.1)",
+    "RMSprop(p, lr=0.02, centered=True, momentum=0.3)",
+    "Adagrad(p, lr=0.1, lr_decay=0.1)",
+    "Adadelta(p, lr=2.0)",
+    "Adamax(p, lr=0.1)",
+    "NAdam(p, lr=0.1, weight_decay=0.1)",
+    "RAdam(p, lr=0.1)",
+    "ASGD(p, lr=0.05, t0=1)",
+    "Rprop(p, lr=0.02)",
+]
+
+
+def complex_losses(library, text, turned, compiled=False):
+    """(losses of steps, complex parameter) of one beside a real one; `turned`: it is transposed."""
+    random = np.random.default_rng(0)
+    values = library.from_numpy(random.standard_normal((3, 4)) + 1j)
+    c = (values.t() if turned else values).requires_grad_()
+    d = library.ones(3, dtype=library.float64, requires_grad=True)
+    p = [c, d]
+    optimizer = eval(text, {**vars(library.optim), "p": p})
+
+    def step():
+        optimizer.zero_grad()
+        loss = (c - 2j).abs().pow(2).sum() + c.real.pow(4).sum() + d.pow(2).sum()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    step = library.compile(step) if compiled else step
+    return [step().item() for _ in range(5)], library.view_as_real(c.detach()).numpy()
+
+
+@pytest.mark.filterwarnings("ignore:.*cannot be compiled as one graph")
+@pytest.mark.parametrize("turned", [False, True], ids=["in order", "turned"])
+@pytest.mark.parametrize("text", COMPLEX)
+def test_complex_parameters(text, turned):
+    wanted = complex_losses(torch, text, turned)
+    for compiled in (False, True):
+        found = complex_losses(tidu, text, turned, compiled)
+        for mine, theirs in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-8, err_msg=f"compiled: {compiled}")
+
+
 @pytest.mark.parametrize("search", [None, "strong_wolfe"])
 def test_lbfgs(search):
     found = []

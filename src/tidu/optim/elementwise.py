@@ -16,7 +16,7 @@ from .kernels import TENSORS, Workspace, joinable
 from .optimizer import Optimizer
 from .options import refuse_at_step
 
-__all__ = ["ByGroup", "Elementwise"]
+__all__ = ["ByGroup", "Elementwise", "as_real"]
 
 _F32 = np.dtype(np.float32)
 _FAST = {_F32, np.dtype(np.float64)}
@@ -166,7 +166,7 @@ class Elementwise(ByGroup):
             tensors = [p, grad, *[state[name] for name in names]] if names else (p, grad)
             arrays = _arrays(tensors) if plain else None
             if arrays is None:
-                self.formula(TENSORS, numbers, *tensors)
+                self.formula(TENSORS, numbers, *as_real(tensors))
             elif names and arrays[0] is p._value and joinable(arrays):
                 small.setdefault((count, arrays[0].dtype.num), []).append((tensors, arrays))
             else:
@@ -185,7 +185,8 @@ class Elementwise(ByGroup):
     def _one(self, group, p, grad, state):
         """The update of one parameter whose steps are counted, in public operations."""
         numbers = self._numbers(group, self._counted(group, p, state), state)
-        self.formula(TENSORS, numbers, p, grad, *[state[name] for name in self.names(group)])
+        tensors = [p, grad, *[state[name] for name in self.names(group)]]
+        self.formula(TENSORS, numbers, *as_real(tensors))
 
     def _update_sparse(self, group, p, grad):
         kind = self.kind or type(self).__name__
@@ -217,6 +218,14 @@ class Elementwise(ByGroup):
         if value.dtype is None:  # inside a trace: the numbers of the formula are traced with it
             return step.to(float64)
         return step.item()
+
+
+def as_real(tensors):
+    """Complex tensors as views of their real and imaginary parts: to the formulas they are numbers
+    of their own."""
+    if not tensors[0].is_complex():
+        return tensors
+    return [ops.view_as_real(t) if t.is_complex() else t for t in tensors]
 
 
 def _arrays(tensors):

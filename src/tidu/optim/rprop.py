@@ -2,6 +2,7 @@
 
 from .. import ops
 from .by_tensor import ByTensor
+from .elementwise import as_real
 from .optimizer import check_numbers, number
 
 __all__ = ["Rprop"]
@@ -29,13 +30,15 @@ class Rprop(ByTensor):
         if not state:
             state["step"] = ops.tensor(0.0)
             state["prev"] = ops.zeros_like(p, requires_grad=False)
-            state["step_size"] = ops.full_like(p, number(group["lr"]), requires_grad=False)
+            rate = number(group["lr"])
+            rate = complex(rate, rate) if p.is_complex() else rate
+            state["step_size"] = ops.full_like(p, rate, requires_grad=False)
         state["step"].add_(1)
-        agreement = grad * state["prev"]
-        old = state["step_size"]
+        p, grad, before, old = as_real([p, grad, state["prev"], state["step_size"]])
+        agreement = grad * before
         new = ops.where(agreement > 0, old * grow, ops.where(agreement < 0, old * shrink, old))
         sizes = old.copy_(new.clamp_(low, high))
         # Where the sign changed, no step is made and nothing is remembered.
         grad = ops.where(agreement < 0, ops.zeros_like(grad), grad)
         p.add_(-(ops.sign(grad) * sizes))
-        state["prev"].copy_(grad)
+        before.copy_(grad)

@@ -6,6 +6,7 @@ import weakref
 from functools import update_wrapper
 from operator import is_
 from threading import RLock, get_ident
+from types import MethodType
 
 import numpy as np
 
@@ -94,6 +95,7 @@ class Optimized:
     """
 
     def __init__(self, function, fullgraph=False, dynamic=None, whole=None):
+        function = _inside(function)
         self.function, self.fullgraph, self.dynamic = function, fullgraph, dynamic
         self.telling = Telling(function, whole)
         self.forget()
@@ -126,7 +128,7 @@ class Optimized:
         return name if found is self else (Optimized, (self.function, self.fullgraph, self.dynamic))
 
     def __get__(self, instance, owner=None):
-        return self if instance is None else _Bound(self, instance)
+        return self if instance is None else MethodType(self, instance)
 
     def __call__(self, *args, **kwargs):
         if not kwargs:
@@ -461,14 +463,14 @@ class Optimized:
         return explained(self)
 
 
-class _Bound:
-    """A compiled function read as a method."""
-
-    def __init__(self, optimized, instance):
-        self.optimized, self.instance = optimized, instance
-
-    def __call__(self, *args, **kwargs):
-        return self.optimized(self.instance, *args, **kwargs)
+def _inside(function):
+    """What was compiled before it is compiled again: a function, or a method as it was read."""
+    while isinstance(getattr(function, "__func__", function), Optimized):
+        if isinstance(function, MethodType):
+            function = MethodType(function.__func__.function, function.__self__)
+        else:
+            function = function.function
+    return function
 
 
 def reached(function, args, kwargs, hooks=False, rated=frozenset()):

@@ -63,8 +63,7 @@ def newly_changed(watches):
 
 
 class Rated:
-    """What must hold of an entry that is an input: numbers stand there, as many, and none is zero.
-    """
+    """What must hold of an entry that is an input: as many numbers stand there, none is zero."""
 
     __slots__ = ("copy", "key", "live")
 

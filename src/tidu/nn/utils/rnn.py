@@ -162,7 +162,8 @@ def pad_packed_sequence(sequence, batch_first=False, padding_value=0.0, total_le
             row = ops.cat([row, ops.full(shape, padding_value, dtype=data.dtype)])
         rows.append(row)
         start += count
-    padded = ops.stack(rows, 1 if batch_first else 0)
+    padded = ops.stack(rows, 0)
+    padded = padded.transpose(0, 1) if batch_first else padded
     lengths = [sum(count > i for count in sizes) for i in range(batch)]
     lengths = ops.tensor(lengths, dtype=int64)
     back = sequence.unsorted_indices
