@@ -9,10 +9,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..base.dtypes import DEFAULT
-from ..core.blocks import LOOP_FROM, SHARED, join, large, put, take
+from ..base.dtypes import DEFAULT, KEPT
+from ..core.blocks import LOOP_FROM, SHARED, copy, join, large, put, take
 from ..core.direct import array, memory, recorded, tracked
 from ..core.handle import edge_of
+from ..core.modes import LOCAL, STATE
 from ..core.native import NATIVE, SUM_FROM
 from ..primitives import arithmetic as p
 from ..primitives import indexing as i
@@ -43,17 +44,33 @@ def _alike(tensors):
     """The arrays of a list of tensors, in order in memory and of one type; else None."""
     if tensors.__class__ is not list and tensors.__class__ is not tuple:
         return None
-    arrays = [array(t) for t in tensors]
-    kind = arrays[0].dtype
-    for a in arrays:
-        if a.dtype is not kind or not a.flags.c_contiguous or a.shape == (0,):
+    arrays, kind = [], None
+    recording = not STATE.special or LOCAL.grad
+    for t in tensors:  # as `array`, without its frame
+        a = t._value
+        if a.__class__ is not np.ndarray or (t._node is not None and recording):
             return None
-    return arrays
+        if a.dtype is not kind:
+            if kind is not None or (KEPT and a.dtype in KEPT):
+                return None
+            kind = a.dtype
+        if not a.flags.c_contiguous or a.shape == (0,):
+            return None
+        arrays.append(a)
+    return arrays or None
 
 
 def cat(tensors, dim=0):
     arrays = _alike(tensors)
     return None if arrays is None else join(arrays, axis_in(dim, arrays[0].ndim))
+
+
+def clone(input):
+    x = array(input)
+    if x is not None:
+        return copy(x) if x.flags.c_contiguous else None
+    one = input._value  # of no axes, perhaps
+    return one.copy() if isinstance(one, np.generic) and input._node is None else None
 
 
 def stack(tensors, dim=0):
