@@ -40,12 +40,18 @@ VIEWS = {
     "reshape": lambda x: x.reshape(2, 12),
     "flatten": lambda x: x.flatten(1),
     "permute": lambda x: x.permute(2, 0, -2),
+    "permute by a list": lambda x: x.permute([2, 0, -2]),
+    "mT": lambda x: x.mT,
+    "T": lambda x: x[0].T,
     "transpose": lambda x: x.transpose(0, -1),
     "t": lambda x: x[0].t(),
     "unsqueeze": lambda x: x.unsqueeze(-1),
     "squeeze": lambda x: x[:, :1].squeeze(1),
     "squeeze all": lambda x: x[:, :1].squeeze(),
     "expand": lambda x: x[:, :1].expand(2, 3, -1),
+    "expand with new axes": lambda x: x[:, :1].expand(5, 2, 2, 3, -1),
+    "expand to the same": lambda x: x.expand(2, 3, 4),
+    "expand a transpose": lambda x: x.mT[:1].expand((2, 4, 3)),
     "slice": lambda x: x[1:],
     "int": lambda x: x[-1],
     "tuple": lambda x: x[0, 1:, ::2],
@@ -134,3 +140,46 @@ def test_deprecated_index_warns_at_the_users_line():
     with pytest.warns(UserWarning, match="non-tuple sequence") as caught:
         source()[[slice(None), 0]]
     assert caught[0].filename == __file__
+
+
+REFUSED = {
+    "a bool is no axis": lambda x: x.permute(True, 0, 2),
+    "an axis twice": lambda x: x.permute(0, 0, 2),
+    "too few axes": lambda x: x.permute(0, 1),
+    "a text": lambda x: x.permute(0, "1", 2),
+    "beyond the axes": lambda x: x.transpose(0, 3),
+    "a bool to exchange": lambda x: x.transpose(True, 0),
+    "another size": lambda x: x.expand(2, 3, 5),
+    "fewer axes": lambda x: x.expand(3, 4),
+    "-1 for a new axis": lambda x: x.expand(-1, 2, 3, 4),
+    "a negative size": lambda x: x.expand(-2, 3, 4),
+    "a size that is a float": lambda x: x.expand(2.0, 3, 4),
+    "far too large": lambda x: x[:1].expand(1 << 62, 3, 4),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_refused_is_refused_again(name):
+    look, said = REFUSED[name], []
+    tidu.ones(2, 3, 4).permute(1, 0, 2), tidu.ones(2, 3, 4).transpose(1, 0)  # as True counts
+    for call in (look, look, lambda x: generally(look, x)):
+        try:
+            y = call(source())
+            said.append((y.shape, y.stride()))
+        except Exception as error:
+            said.append(f"{type(error).__name__}: {error}")
+    assert said[0] == said[1] == said[2]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("shape", [(), (3,), (0, 2), (2, 3, 4)])
+def test_transposes_of_other_ranks(shape):
+    x = tidu.ones(shape)
+    said = []
+    for call in (lambda f: f(x), lambda f: generally(f, x)):
+        for look in (lambda x: x.T, lambda x: x.mT):
+            try:
+                said.append(call(look).stride())
+            except RuntimeError as error:
+                said.append(str(error))
+    assert said[:2] == said[2:]

@@ -26,7 +26,8 @@ from .modes import LOCAL, STATE
 from .node import Node, Packed, PackedBackwards, Parcel, output_node, placeless
 from .versions import clock, owner, version
 
-__all__ = ["below", "computed", "edges_of", "link", "link_result", "parcel", "record"]
+__all__ = ["below", "computed", "edges_of", "link", "link_result", "parcel", "record",
+           "saved_for"]  # fmt: skip
 
 kept = lazy_module("tidu.core.kept")
 
@@ -104,7 +105,7 @@ def record(prim, edges, values, params, out, lift):
     if isinstance(first, TensorBase):
         first = first._value
     kind = (first.element_type if first.dtype is None else first.dtype).kind
-    saved = _saved(prim, edges, values, out)
+    saved = saved_for(prim, edges, values, out)
     if kind != "f":
         if kind == "c" and prim.conjugated is not None:
             prim = prim.conjugated
@@ -172,7 +173,7 @@ _ONE = (True,)
 _DIFFERENTIABLE = "fcVW"  # kinds of NumPy's types: floating point, complex, bfloat16, complex32
 
 
-def _saved(prim, edges, values, out):
+def saved_for(prim, edges, values, out):
     """What the rules of the tracked inputs ask for, in the places `Node.saved` documents."""
     count = len(edges)
     if count == 2:  # the loops below, unrolled for the most frequent cases

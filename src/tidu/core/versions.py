@@ -72,21 +72,16 @@ def stamp(array, place=None):
     if entry is None:
         entry = _entry(array, key)
     entry[0] += 1
-    _remember(entry[1], entry[2], now, user_place(3) if place is None else place)
+    entry[1].append(now)
+    entry[2].append(user_place(3) if place is None else place)
 
 
 def _entry(array, key):
     entry = _WRITES.get(key)
     if entry is None:
-        entry = _WRITES[key] = [0, [], [], _keep(array, key), ()]
+        times, places = deque(maxlen=REMEMBERED), deque(maxlen=REMEMBERED)
+        entry = _WRITES[key] = [0, times, places, _keep(array, key), ()]
     return entry
-
-
-def _remember(times, places, time, place):
-    times.append(time)
-    places.append(place)
-    if len(times) > REMEMBERED:
-        del times[0], places[0]
 
 
 class Together:
@@ -179,7 +174,8 @@ def moved(old, new):
     entry = _WRITES.get(id(owner(old)))
     if entry is not None:
         new = owner(new)
-        _WRITES[id(new)] = [entry[0], [*entry[1]], [*entry[2]], _keep(new, id(new)), entry[4]]
+        times, places = entry[1].copy(), entry[2].copy()
+        _WRITES[id(new)] = [entry[0], times, places, _keep(new, id(new)), entry[4]]
 
 
 def version(array):

@@ -292,13 +292,16 @@ class TensorMethods:
     @property
     def T(self):
         """The axes in reverse order."""
-        if self.ndim != 2:
-            _warn_of_reversal(self.ndim)
+        if len(self._value.shape) == 2:
+            return ops.permute(self, (1, 0))
+        _warn_of_reversal(self.ndim)
         return ops.permute(self, tuple(range(self.ndim))[::-1])
 
     @property
     def mT(self):
         """Each matrix of the last two axes transposed."""
+        if len(self._value.shape) > 1:
+            return shapes.transpose(self, -2, -1)
         return ops.complex_parts.matrix_transpose(self)
 
     @property

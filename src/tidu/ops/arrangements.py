@@ -4,10 +4,13 @@ Every function is (array, the user's arguments) -> (view, parameters of the prim
 node or None), or None for the general function, which also says what is wrong.
 """
 
+from functools import lru_cache
 from math import prod
 
+from numpy import ndarray
+
 from ..base.size import WIDEST
-from ..primitives.base import broadcast_to
+from ..primitives.base import strided
 
 __all__ = ["chunked", "expanded", "flattened", "indexed", "permuted", "reshaped", "split",
            "squeezed", "transposed", "turned", "unbound", "unsqueezed"]  # fmt: skip
@@ -67,27 +70,38 @@ def squeezed(value, dim=None):
 def permuted(value, *dims):
     if len(dims) == 1 and dims[0].__class__ is not int:
         (dims,) = dims
-    rank, axes = value.ndim, []
-    for d in dims:
-        if d.__class__ is not int or not -rank <= d < rank:
-            return None
-        axes.append(d + rank if d < 0 else d)
-    if len(axes) != rank or len(set(axes)) != rank:
-        return None
-    axes = tuple(axes)
+    axes = _axes(value.ndim, *dims)
     return value.transpose(axes), {"axes": axes}, None
 
 
+@lru_cache(256, typed=True)
+def _axes(rank, *dims):
+    """The axes that are named, counted from the front; an error (which is not remembered, so that
+    no tensor is) if they are not all axes."""
+    axes = []
+    for d in dims:
+        if d.__class__ is not int or not -rank <= d < rank:
+            raise IndexError
+        axes.append(d + rank if d < 0 else d)
+    if len(axes) != rank or len(set(axes)) != rank:
+        raise IndexError
+    return tuple(axes)
+
+
 def transposed(value, dim0, dim1):
-    rank = value.ndim
+    axes = _exchanged(value.ndim, dim0, dim1)
+    return value.transpose(axes), {"axes": axes}, "TransposeBackward0"
+
+
+@lru_cache(256, typed=True)
+def _exchanged(rank, dim0, dim1):
     if dim0.__class__ is not int or dim1.__class__ is not int:
-        return None
+        raise IndexError
     if not -rank <= dim0 < rank or not -rank <= dim1 < rank:
-        return None
+        raise IndexError
     order = list(range(rank))
     order[dim0], order[dim1] = order[dim1], order[dim0]
-    axes = tuple(order)
-    return value.transpose(axes), {"axes": axes}, "TransposeBackward0"
+    return tuple(order)
 
 
 _TURNED = [(), (0,), (1, 0)]
@@ -164,22 +178,35 @@ def _spread(value, index):
 def expanded(value, *sizes):
     if len(sizes) == 1 and sizes[0].__class__ is not int:
         (sizes,) = sizes
-    shape, full = value.shape, []
-    extra = len(sizes) - len(shape)
+    full, extra, again = _expansion(value.shape, *sizes)
+    steps = value.strides
+    if extra or again:
+        steps = [0] * extra + [0 if n in again else s for n, s in enumerate(steps)]
+    if value.flags.c_contiguous:  # the answer stays inside of it: no need to look for the owner
+        out = ndarray(full, value.dtype, value, 0, steps)
+    else:
+        out = strided(value, full, tuple(steps))
+    return out, {"shape": full}, None
+
+
+@lru_cache(256, typed=True)
+def _expansion(shape, *sizes):
+    """(the whole size, how many axes are new, which of the others are repeated)."""
+    full, extra = [], len(sizes) - len(shape)
     if extra < 0:
-        return None
+        raise ValueError
     for n, have in zip(sizes, (1,) * extra + shape, strict=True):
         if n.__class__ is not int or n < 0:
-            if n != -1 or len(full) < extra:
-                return None
+            if n.__class__ is not int or n != -1 or len(full) < extra:
+                raise ValueError
             n = have
         elif have not in (1, n):
-            return None
+            raise ValueError
         full.append(n)
-    full = tuple(full)
     if prod(full) >= _MANY:
-        return None
-    return broadcast_to.eval(value, shape=full), {"shape": full}, None
+        raise ValueError
+    again = [k for k, have in enumerate(shape) if have != full[extra + k]]
+    return tuple(full), extra, frozenset(again)
 
 
 _MANY = 1 << 40  # elements; the general function knows how many there can be

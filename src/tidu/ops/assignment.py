@@ -13,7 +13,7 @@ from ..primitives.arithmetic import select
 from ..primitives.base import reshape
 from ..primitives.structural import alias, slice_
 from ..transforms.mutation import picked, write, write_expanded, written
-from ..transforms.write_checks import check_overlap, is_expanded, untracked
+from ..transforms.write_checks import check_overlap, is_expanded, untracked, written_at_once
 from .convert import convert, ndim_of, scalar_name, type_of
 from .indexing import put, split_index
 from .numbers import fitted, require_width
@@ -25,6 +25,8 @@ __all__ = ["setitem"]
 def setitem(input, index, value):
     """x[index] = value, for a number or a tensor that broadcasts to what is indexed."""
     if index.__class__ is int and _set_at(input, index, value):
+        return
+    if isinstance(index, TensorBase) and _set_where(input, index, value):
         return
     if _is_unknown_mask(input, index) and _is_single(value):
         source = _as_source(value, input, ())
@@ -59,6 +61,20 @@ def _set_at(input, index, value):
     if input._extra is not None or not untracked(input):
         return False
     memory[index] = value
+    written(input)
+    return True
+
+
+def _set_where(input, mask, value):
+    """The same of a number for all places where a mask of the tensor's own shape holds."""
+    memory, chosen = input._value, mask._value
+    if chosen.__class__ is not ndarray or chosen.dtype != bool or chosen.shape != memory.shape:
+        return False
+    if (value.__class__ is not float and value.__class__ is not int) or not -1e4 < value < 1e4:
+        return False
+    if memory.dtype not in _FLOATS or not memory.ndim or written_at_once(input) is None:
+        return False
+    memory[chosen] = value
     written(input)
     return True
 

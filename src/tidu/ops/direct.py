@@ -9,25 +9,28 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..base.dtypes import DEFAULT
-from ..core.blocks import LOOP_FROM, SHARED, join, large, put, take
-from ..core.direct import array, memory
+from ..base.dtypes import DEFAULT, KEPT
+from ..core.blocks import LOOP_FROM, SHARED, copy, join, large, put, take
+from ..core.direct import array, memory, recorded, tracked
+from ..core.handle import edge_of
+from ..core.modes import LOCAL, STATE
 from ..core.native import NATIVE, SUM_FROM
 from ..primitives import arithmetic as p
 from ..primitives import indexing as i
 from ..primitives import network as rows
 from ..primitives import reductions as r
 from ..primitives.contraction import matmul
-from ..primitives.losses import nll
 from ..primitives.products import product
 from ..primitives.ranks import ordered_along
+from .convert import showing
 
 F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
+BOOL = np.dtype(bool)
 FLOATS = (F32, F64)
 _ALL = [tuple(range(n)) for n in range(65)]
 
 
-def _axis(dim, rank):
+def axis_in(dim, rank):
     """`dim` counted from the front; an IndexError if there is none."""
     if dim.__class__ is not int or not -rank <= dim < rank:
         raise IndexError
@@ -41,17 +44,33 @@ def _alike(tensors):
     """The arrays of a list of tensors, in order in memory and of one type; else None."""
     if tensors.__class__ is not list and tensors.__class__ is not tuple:
         return None
-    arrays = [array(t) for t in tensors]
-    kind = arrays[0].dtype
-    for a in arrays:
-        if a.dtype is not kind or not a.flags.c_contiguous or a.shape == (0,):
+    arrays, kind = [], None
+    recording = not STATE.special or LOCAL.grad
+    for t in tensors:  # as `array`, without its frame
+        a = t._value
+        if a.__class__ is not np.ndarray or (t._node is not None and recording):
             return None
-    return arrays
+        if a.dtype is not kind:
+            if kind is not None or (KEPT and a.dtype in KEPT):
+                return None
+            kind = a.dtype
+        if not a.flags.c_contiguous or a.shape == (0,):
+            return None
+        arrays.append(a)
+    return arrays or None
 
 
 def cat(tensors, dim=0):
     arrays = _alike(tensors)
-    return None if arrays is None else join(arrays, _axis(dim, arrays[0].ndim))
+    return None if arrays is None else join(arrays, axis_in(dim, arrays[0].ndim))
+
+
+def clone(input):
+    x = array(input)
+    if x is not None:
+        return copy(x) if x.flags.c_contiguous else None
+    one = input._value  # of no axes, perhaps
+    return one.copy() if isinstance(one, np.generic) and input._node is None else None
 
 
 def stack(tensors, dim=0):
@@ -62,7 +81,7 @@ def stack(tensors, dim=0):
     for a in arrays:
         if a.shape != shape:
             return None
-    axis = _axis(dim, len(shape) + 1)
+    axis = axis_in(dim, len(shape) + 1)
     if not axis and shape:
         return join(arrays, 0).reshape(len(arrays), *shape)
     rows = (*shape[:axis], 1, *shape[axis:])
@@ -158,22 +177,36 @@ def where(condition, input, other):
     return p.select.eval(chosen, x, y)
 
 
+def masked_fill(input, mask, value):
+    """With a number that is one of either type of floats."""
+    x, chosen = array(input), memory(mask)
+    if x.dtype not in FLOATS or chosen.dtype is not BOOL or not x.flags.c_contiguous:
+        return None
+    if (
+        x.size >= SUM_FROM
+        or not _is_sure(value)
+        or not (abs(value) < 1e30 or abs(value) == math.inf)
+    ):
+        return None
+    return p.select.eval(chosen, x.dtype.type(value), x)
+
+
 def sort(input, dim=-1, descending=False, stable=False):
     """(values, indices)"""
     x = _in_order(input, "fiub")
-    return by_rank(x, _axis(dim, x.ndim), descending, "stable" if stable else "sort")
+    return by_rank(x, axis_in(dim, x.ndim), descending, "stable" if stable else "sort")
 
 
 def argsort(input, dim=-1, descending=False, stable=False):
     x = _in_order(input, "fiub")
     how = "stable" if stable else "sort"
-    return i.argsort.eval(x, axis=_axis(dim, x.ndim), descending=descending, how=how)
+    return i.argsort.eval(x, axis=axis_in(dim, x.ndim), descending=descending, how=how)
 
 
 def topk(input, k, dim=-1, largest=True, sorted=True):
     """(values, indices)"""
     x = _in_order(input, "fiu")
-    axis = _axis(dim, x.ndim)
+    axis = axis_in(dim, x.ndim)
     if k.__class__ is not int or not 0 <= k <= x.shape[axis]:
         return None
     return by_rank(x, axis, largest, "topk" if sorted else "topk unsorted", (0, k))
@@ -182,7 +215,7 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
 def kthvalue(input, k, dim=-1, keepdim=False):
     """(value, index) of each row, as the two after it."""
     x = _in_order(input, "fiu")
-    axis = _axis(dim, x.ndim)
+    axis = axis_in(dim, x.ndim)
     if k.__class__ is not int or not 1 <= k <= x.shape[axis]:
         return None
     return _one_of_each(x, axis, keepdim, "kthvalue", k - 1)
@@ -193,7 +226,7 @@ def median(input, dim=None, keepdim=False):
     x = _in_order(input, "fiu")
     if dim is None:
         return _one_of_all(x, keepdim, "middle", (x.size - 1) // 2)
-    axis = _axis(dim, x.ndim)
+    axis = axis_in(dim, x.ndim)
     return _one_of_each(x, axis, keepdim, "middle", (x.shape[axis] - 1) // 2)
 
 
@@ -203,12 +236,12 @@ def nanmedian(input, dim=None, keepdim=False):
         if not NATIVE and x.size and keepdim is False:
             return r.nanmedian.eval(x, axes=_ALL[x.ndim], keepdims=False)
         return _one_of_all(x, keepdim, "middle number", 0)
-    return _one_of_each(x, _axis(dim, x.ndim), keepdim, "middle number", 0)
+    return _one_of_each(x, axis_in(dim, x.ndim), keepdim, "middle number", 0)
 
 
 def mode(input, dim=-1, keepdim=False):
     x = _in_order(input, "fiub")
-    return _one_of_each(x, _axis(dim, x.ndim), keepdim, "mode", 0)
+    return _one_of_each(x, axis_in(dim, x.ndim), keepdim, "mode", 0)
 
 
 def _in_order(input, kinds):
@@ -253,23 +286,26 @@ def log_softmax(input, dim, dtype=None):
 
 
 def _of_rows(prim, x, dim, dtype):
-    if dtype is not None or x.dtype not in FLOATS or not x.ndim:
+    if x is None or dtype is not None or x.dtype not in FLOATS or not x.ndim:
         return None
-    return prim.eval(x, axis=_axis(dim, x.ndim))
+    return prim.eval(x, axis=axis_in(dim, x.ndim))
 
 
-def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None,
-                  reduction="mean", label_smoothing=0.0):  # fmt: skip
-    """Of rows of scores and a class for each."""
-    x, classes = array(input), memory(target)
-    if x.dtype not in FLOATS or classes.dtype is not I64 or x.ndim != 2 or not x.size:
+def recorded_softmax(input, dim, dtype=None):
+    return recorded_rows(rows.softmax, "SoftmaxBackward0", input, dim, dtype)
+
+
+def recorded_log_softmax(input, dim, dtype=None):
+    return recorded_rows(rows.log_softmax, "LogSoftmaxBackward0", input, dim, dtype)
+
+
+def recorded_rows(prim, name, input, dim, dtype):
+    x = tracked(input)
+    if x is None or dtype is not None or not x.ndim:
         return None
-    if classes.shape != x.shape[:1] or size_average is not reduce or label_smoothing != 0.0:
-        return None
-    if weight is not None or reduce is not None or reduction not in ("mean", "sum", "none"):
-        return None
-    scores = rows.log_softmax.eval(x, axis=1)
-    return nll.eval(scores, classes, ignore=ignore_index, reduction=reduction)
+    axis = axis_in(dim, x.ndim)
+    out = prim.eval(x, axis=axis)
+    return showing(recorded(prim, edge_of(input), (x,), {"axis": axis}, out), name, dim=dim)
 
 
 def remainder(input, other):
@@ -351,14 +387,14 @@ def argmin(input, dim=None, keepdim=False):
 def _arg_extreme(x, dim, keepdim, find):
     if (x.dtype not in FLOATS and x.dtype is not I64) or not x.size or not x.ndim or keepdim:
         return None
-    return find(x) if dim is None else find(x, _axis(dim, x.ndim))
+    return find(x) if dim is None else find(x, axis_in(dim, x.ndim))
 
 
 def cumsum(input, dim):
     x = array(input)
     if x.dtype not in FLOATS and x.dtype is not I64:
         return None
-    axis = _axis(dim, x.ndim)
+    axis = axis_in(dim, x.ndim)
     return r.from_zero(np.add.accumulate(x, axis, out=np.empty(x.shape, x.dtype)), axis)
 
 
@@ -370,7 +406,7 @@ def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
         dim, unbiased = None, dim
     if correction is None:
         correction = 1 if unbiased is None or unbiased else 0
-    axes = _ALL[x.ndim] if dim is None else (_axis(dim, x.ndim),)
+    axes = _ALL[x.ndim] if dim is None else (axis_in(dim, x.ndim),)
     count = r.count_of(x.shape, axes)
     if count <= correction or not x.size:
         return None
@@ -434,9 +470,13 @@ def _places(index):
 
 
 def taken(input, index):
-    """x[index] for one index tensor."""
-    places = _places(index)
-    return None if places is None else take(array(input), places)
+    """x[index] for one index tensor, of places or of truth for each element."""
+    places, x = memory(index), array(input)
+    if places.dtype is I64:
+        return take(x, places) if places.size else None
+    if places.dtype is not BOOL or places.shape != x.shape or not x.ndim or x.size >= LOOP_FROM:
+        return None
+    return x[places]
 
 
 def embedding(input, weight, padding_idx=None):
@@ -450,7 +490,7 @@ def gather(input, dim, index):
     x, places = array(input), _places(index)
     if places is None or x.ndim != places.ndim or x.size >= SUM_FROM:
         return None
-    axis = _axis(dim, x.ndim)
+    axis = axis_in(dim, x.ndim)
     for a, (n, m) in enumerate(zip(places.shape, x.shape, strict=True)):
         if a != axis and n > m:
             return None
@@ -463,7 +503,7 @@ def scatter(input, dim, index, src):
         return None
     if x.dtype is not source.dtype or x.size >= SUM_FROM:
         return None
-    axis = _axis(dim, x.ndim)
+    axis = axis_in(dim, x.ndim)
     for a, (n, m, k) in enumerate(zip(places.shape, x.shape, source.shape, strict=True)):
         if (a != axis and n > m) or n > k:
             return None
@@ -519,6 +559,14 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False):
         return None
     same = np.logical_or.reduce(x[..., None] == tests.reshape(-1), -1)
     return np.logical_not(same, out=same) if invert else same
+
+
+def nonzero(input):
+    x = array(input)
+    if not x.ndim:
+        return None
+    found = x.nonzero()
+    return found[0].reshape(1, -1).T if x.ndim == 1 else np.array(found).T
 
 
 def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):

@@ -384,6 +384,7 @@ def _where_operands(condition, input, other):
     )
 
 
+@directly(direct.masked_fill)
 @composite()
 def masked_fill(input, mask, value):
     """`value` where `mask` holds, the input elsewhere."""
@@ -471,6 +472,7 @@ def _mask_places(mask):
     return places, list(range(len(places)))
 
 
+@directly(direct.nonzero)
 @strict
 def nonzero(input, *, out=None, as_tuple=False):
     """The indices of the nonzero elements: one row each, or a tuple with one vector per axis."""

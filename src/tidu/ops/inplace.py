@@ -37,6 +37,7 @@ from ..transforms.write_checks import (
     is_expanded,
     overlaps_itself,
     untracked,
+    written_at_once,
 )
 from . import along_axis as x
 from . import arithmetic as a
@@ -61,20 +62,42 @@ def inplace(function, name=None, by_rows=False):
     """The in-place method of a function whose first argument is the tensor; `by_rows`: it looks
     at each element alone, so that elements which share a place change one after the other."""
 
+    kernels = getattr(function, "kernel", {})
+
     def method(self, *args, **kwargs):
-        if by_rows and overlaps_itself(self._value):
-            return _by_rows(method, self, args, kwargs)
-        check_writable(self)
+        memory = written_at_once(self)
+        if memory is None:
+            if by_rows and overlaps_itself(self._value):
+                return _by_rows(method, self, args, kwargs)
+            check_writable(self)
+        elif not args and not kwargs:
+            kernel, limit = kernels.get(memory.dtype, _NO_KERNEL)
+            if memory.size < limit:
+                memory[...] = kernel(memory)
+                written(self)
+                return self
         for given in (*args, *kwargs.values()):
             if isinstance(given, TensorBase):
                 check_overlap(self, given)
         start = clock()
-        return store(self, function(old_state(self), *args, **kwargs), start)
+        if memory is None:
+            return store(self, function(old_state(self), *args, **kwargs), start)
+        out = function(wrap(memory), *args, **kwargs)
+        new = out._value
+        if new.dtype is not memory.dtype or new.shape != memory.shape or out._node is not None:
+            return store(self, out, start)
+        if new is not memory:
+            memory[...] = new
+            written(self)
+        return self
 
     method.__doc__ = (
         f"In-place version of `{function.__name__}`: changes this tensor and returns it."
     )
     return standing(method, f"Tensor.{name or function.__name__ + '_'}")
+
+
+_NO_KERNEL = None, 0
 
 
 def _filling(function, by_rows=False):
@@ -289,22 +312,24 @@ def fill_(self, value):
 
 
 def _filled(self, value, name):
-    if isinstance(value, TensorBase):
+    if (value.__class__ is float or value.__class__ is int) and -1e4 < value < 1e4:
+        memory = self._value
+        simple = (kind := memory.dtype) is F32 or kind is F64
+        alone = self._node is None and self._view is None and self._extra is None
+        alone = alone and not (STATE.tracers and LOCAL.tracer is not None)
+        if simple and alone and memory.__class__ is ndarray:  # nothing to refuse or to record
+            filled_array(memory, value)
+            stamp(memory)
+            return self
+    elif isinstance(value, TensorBase):
         if shape_of(value) != ():
             raise RuntimeError(
                 "fill_ only supports 0-dimension value tensor but got tensor with "
                 f"{len(shape_of(value))} dimensions."
             )
         return named(copy_(self, value), "FillBackward3")
-    memory = self._value
-    simple = (value.__class__ is float or value.__class__ is int) and -1e4 < value < 1e4
-    simple = simple and (memory.dtype is F32 or memory.dtype is F64)
-    alone = self._node is None and self._view is None and self._extra is None
-    alone = alone and not (STATE.tracers and LOCAL.tracer is not None)
-    if simple and alone and memory.__class__ is ndarray:  # nothing to refuse, nothing to record
-        filled_array(memory, value)
-        stamp(memory)
-        return self
+    else:
+        simple = False
     memory = settle(self)
     check_writable(self, repeated=True)
     if not simple:

@@ -50,7 +50,7 @@ def _floating(name, input, dtype, dim):
     return x
 
 
-@directly(direct.softmax)
+@directly(direct.softmax, recording=direct.recorded_softmax)
 def softmax(input, dim, dtype=None, *, out=None):
     """exp(x) over its sum along `dim`.
 
@@ -66,7 +66,7 @@ def softmax(input, dim, dtype=None, *, out=None):
     return finish_same(showing(n.softmax(x, axis=axis), "SoftmaxBackward0", dim=dim), out)
 
 
-@directly(direct.log_softmax)
+@directly(direct.log_softmax, recording=direct.recorded_log_softmax)
 def log_softmax(input, dim, dtype=None, *, out=None):
     """log(softmax(x)) along `dim`, without overflow."""
     x = _floating("log_softmax", input, dtype, dim)

@@ -23,9 +23,12 @@ def _is_tensor(value):
 
 def operator(function, takes=is_operand):
     """The method of an operator: function(self, other)."""
-    general = getattr(function, "general", function)
+    general, numbers = getattr(function, "general", function), takes is is_operand
 
     def method(self, other, *, out=None):
+        kind = other.__class__
+        if kind is TensorBase.handle_class or (numbers and (kind is float or kind is int)):
+            return general(self, other)  # at once: operators in place have no path before this
         if _is_numpys(self, other):
             return general(*_as_numpy(self, other, function.__name__))
         return general(self, other) if takes(other) else _other_class(method, self, other)

@@ -9,7 +9,7 @@ from ..base.dtypes import DEFAULT, int32, int64
 from ..base.frames import warn_once
 from ..base.lazy import lazy_module
 from ..base.size import checked_size, normalize_axis
-from ..core.direct import directly
+from ..core.direct import array, directly
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of, wrap
 from ..core.retries import worded
 from ..primitives import comparison as c
@@ -93,7 +93,17 @@ def _counted(input, weights, minlength):
     )
 
 
-@worded
+def _plain_histc(input, bins=100, min=0, max=0):
+    """Of few numbers, for the fast path."""
+    x = array(input)
+    if x.dtype.char not in "fd" or bins.__class__ is not int or not 0 < x.size <= _FEW:
+        return None
+    if bins <= 0 or not {min.__class__, max.__class__} <= _NUMBERS:
+        return None
+    return _in_bins(x.reshape(-1), bins, min, max)
+
+
+@directly(_plain_histc)
 @each_example
 def histc(input, bins=100, min=0, max=0, *, out=None):
     """Counts in `bins` equal bins between min and max (of the data if both are 0)."""
@@ -104,6 +114,10 @@ def histc(input, bins=100, min=0, max=0, *, out=None):
         raise NotImplementedError(
             f"\"histogram_cpu\" not implemented for '{scalar_name(type_of(input))}'"
         )
+    return finish_same(wrap(_in_bins(x, bins, min, max)), out, message=_UNLIKE)
+
+
+def _in_bins(x, bins, min, max):
     low, high = (x.min(), x.max()) if min == max and x.size else (min, max)
     if not (math.isfinite(low) and math.isfinite(high)):
         raise RuntimeError(f"torch.histc: range of [{low}, {high}] is not finite")
@@ -112,10 +126,10 @@ def histc(input, bins=100, min=0, max=0, *, out=None):
     if low == high:
         low, high = low - 1, high + 1
     count = _in_few_bins if x.size <= _FEW else np.histogram
-    counts = wrap(count(x, bins, (low, high))[0].astype(x.dtype))
-    return finish_same(counts, out, message=_UNLIKE)
+    return count(x, bins, (low, high))[0].astype(x.dtype)
 
 
+_NUMBERS = {int, float}
 _FEW = 1 << 11  # elements for which a search among the edges is quicker than arithmetic
 
 
@@ -145,6 +159,14 @@ def _distinct(values, name, input):
     return underived.no_derivative(wrap(values), name, input, name=node, says=says)
 
 
+def _plain_unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
+    """The elements alone, for the fast path."""
+    if return_inverse or return_counts or dim is not None:
+        return None
+    return _distinct_elements(array(input), False, False)[0]
+
+
+@directly(_plain_unique)
 @strict(name="_unique2")
 def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
     """The distinct elements (or entries of `dim`), ascending; on request inverse and counts."""
@@ -187,12 +209,12 @@ def _width(flat):
 
 def _distinct_truths(flat, with_inverse):
     true = np.count_nonzero(flat)
-    counts = np.array([flat.size - true, true])
-    there = counts > 0
+    counts = [flat.size - true, true]
     inverse = flat.astype(np.int64) if with_inverse else None
-    if with_inverse and not there[0]:
+    if with_inverse and not counts[0]:
         inverse[:] = 0
-    return np.array([False, True])[there], inverse, counts[there]
+    values = np.array([k for k in (False, True) if counts[k]], bool)
+    return values, inverse, np.array([n for n in counts if n], np.int64)
 
 
 def _distinct_by_table(flat, width, with_inverse):

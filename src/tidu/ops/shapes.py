@@ -415,6 +415,7 @@ def unfold(input, dimension, size, step):
 # --- copies -------------------------------------------------------------------------------------
 
 
+@directly(direct.clone)
 @worded
 def clone(input, *, memory_format=None):
     """A copy of its own memory, through which gradients flow."""

@@ -25,9 +25,7 @@ def _cases(target, weight, count, ignore):
     """(class of each case, share of each case in the loss); shares None: each counts as one."""
     if target.size == 0:
         return target, None
-    # Read without a sign, a negative number is a large one: one look for both bounds.
-    unsigned = target if target.dtype.kind == "u" else target.view("u8")
-    if not 0 <= ignore < count and np.maximum.reduce(unsigned, axis=None) < count:
+    if not 0 <= ignore < count and _are_inside(target, count):
         return target, None if weight is None else weight[target]
     kept = target != ignore
     wrong = kept & ((target < 0) | (target >= count))
@@ -38,6 +36,18 @@ def _cases(target, weight, count, ignore):
         ))  # fmt: skip
     classes = np.where(kept, target, 0)
     return classes, kept.astype(np.float32) if weight is None else weight[classes] * kept
+
+
+def _are_inside(target, count):
+    if target.ndim == 1 and target.size <= _LISTED:
+        numbers = target.tolist()
+        return min(numbers) >= 0 and max(numbers) < count
+    # Read without a sign, a negative number is a large one: one look for both bounds.
+    unsigned = target if target.dtype.kind == "u" else target.view("u8")
+    return np.maximum.reduce(unsigned, axis=None) < count
+
+
+_LISTED = 32  # numbers that Python compares before NumPy has begun
 
 
 def _places(shape, classes):
@@ -65,7 +75,10 @@ def _nll(x, target, *weight, ignore, reduction):
     wide = np.float32 if x.dtype in HALVES else None
     total = 0 - np.add.reduce(picked, axis=None, dtype=wide)  # -0.0 for certain rows would be odd
     if reduction == "mean":
-        total = np.divide(total, _divisor(shares, target), dtype=wide or x.dtype)
+        if shares is None and target.size and not wide:
+            total = total / target.size  # in its own type, as below
+        else:
+            total = np.divide(total, _divisor(shares, target), dtype=wide or x.dtype)
     return total.astype(x.dtype) if total.dtype != x.dtype else total
 
 

@@ -44,9 +44,9 @@ def _softmax(x, *, axis):
         return out
     if _short_rows(x, axis):
         turned = x.T.copy()
-        turned -= np.maximum.reduce(turned, axis=0)
-        np.exp(turned, out=turned)
-        turned /= np.add.reduce(turned, axis=0)
+        turned -= np.maximum.reduce(turned)
+        np.exp(turned, turned)
+        turned /= np.add.reduce(turned)
         return turned.T.copy()
     out = np.subtract(x, _largest(x, axis), out=np.empty(x.shape, x.dtype))
     np.exp(out, out=out)
@@ -79,8 +79,8 @@ def _log_softmax(x, *, axis):
         return out
     if _short_rows(x, axis):
         turned = x.T.copy()
-        turned -= np.maximum.reduce(turned, axis=0)
-        turned -= np.log(np.add.reduce(np.exp(turned), axis=0))
+        turned -= np.maximum.reduce(turned)
+        turned -= np.log(np.add.reduce(np.exp(turned)))
         return turned.T.copy()
     out = np.subtract(x, _largest(x, axis), out=np.empty(x.shape, x.dtype))
     out -= np.log(_total(np.exp(out), axis))

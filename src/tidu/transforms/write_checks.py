@@ -14,7 +14,8 @@ from ..primitives.base import address, dense
 from ..primitives.structural import places_of
 
 __all__ = ["check_apart", "check_made", "check_overlap", "check_tracked", "check_writable",
-           "is_expanded", "overlaps_itself", "shown_twice", "untracked"]  # fmt: skip
+           "is_expanded", "overlaps_itself", "shown_twice", "untracked",
+           "written_at_once"]  # fmt: skip
 
 
 def check_writable(target, repeated=False):
@@ -146,6 +147,15 @@ def untracked(self, other=None):
     if self._node is not None or getattr(other, "_node", None) is not None:
         return False
     return self._view is None or self._view.base._node is None
+
+
+def written_at_once(self):
+    """The memory of a tensor, in order, to which a write is nothing but a write: there is nothing
+    to refuse, and nobody records it or listens. None for any other."""
+    value = self._value
+    if value.__class__ is not ndarray or STATE.listeners or not value.flags.c_contiguous:
+        return None
+    return value if untracked(self) else None
 
 
 _INFERENCE = (

@@ -5,11 +5,14 @@ import math
 from ... import ops
 from ...base.dtypes import int64, uint8
 from ...base.errors import hinted
-from ...core.direct import directly
+from ...core.direct import array, directly, kept_out, memory, recorded, tracked
+from ...core.handle import edge_of
 from ...core.retries import asked
-from ...ops import direct
 from ...ops.convert import held, named, require_tensor, scalar_name
+from ...ops.direct import FLOATS, I64, recorded_rows
 from ...ops.underived import refuse_tracked
+from ...primitives import network as rows
+from ...primitives.losses import nll
 from .reduction import check_reduction, reduced, reduction_of
 
 __all__ = [
@@ -18,7 +21,76 @@ __all__ = [
 ]  # fmt: skip
 
 
-@directly(direct.cross_entropy)
+# What the fast path (`core/direct.py`) knows of the losses, of which those that record are asked
+# where the others gave None. They give a tensor with its history.
+
+
+def _cross_entropy(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None,
+                   reduction="mean", label_smoothing=0.0):  # fmt: skip
+    """Of rows of scores and a class for each."""
+    x, classes = array(input), memory(target)
+    if label_smoothing != 0.0 or not _are_classes(x, classes, weight, size_average, reduce):
+        return None
+    return _lost(rows.log_softmax.eval(x, axis=1), classes, ignore_index, reduction)
+
+
+def _nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None,
+              reduction="mean"):  # fmt: skip
+    """The same of logarithms."""
+    x, classes = array(input), memory(target)
+    if not _are_classes(x, classes, weight, size_average, reduce):
+        return None
+    return _lost(x, classes, ignore_index, reduction)
+
+
+def _recorded_cross_entropy(input, target, weight=None, size_average=None, ignore_index=-100,
+                            reduce=None, reduction="mean", label_smoothing=0.0):  # fmt: skip
+    """Both where a gradient is wanted: a node for each of two steps, or of one."""
+    x, classes = tracked(input), memory(target)
+    if label_smoothing != 0.0 or not _are_classes(x, classes, weight, size_average, reduce):
+        return None
+    if kept_out(target):
+        return None
+    scores = recorded_rows(rows.log_softmax, "LogSoftmaxBackward0", input, 1, None)
+    return _recorded_loss(scores, classes, ignore_index, reduction)
+
+
+def _recorded_nll_loss(input, target, weight=None, size_average=None, ignore_index=-100,
+                       reduce=None, reduction="mean"):  # fmt: skip
+    x, classes = tracked(input), memory(target)
+    if not _are_classes(x, classes, weight, size_average, reduce) or kept_out(target):
+        return None
+    return _recorded_loss(input, classes, ignore_index, reduction)
+
+
+def _lost(scores, classes, ignore, reduction):
+    if reduction not in _REDUCTIONS:
+        return None
+    return nll.eval(scores, classes, ignore=ignore, reduction=reduction)
+
+
+def _recorded_loss(scores, classes, ignore, reduction):
+    values = scores._value, classes
+    out = _lost(*values, ignore, reduction)
+    if out is None:
+        return None
+    params = {"ignore": ignore, "reduction": reduction}
+    return recorded(nll, edge_of(scores), values, params, out)
+
+
+_REDUCTIONS = ("mean", "sum", "none")
+
+
+def _are_classes(x, classes, weight, size_average, reduce):
+    """Whether these are rows of scores and a class for each, and the settings plain."""
+    if x is None or x.dtype not in FLOATS or x.ndim != 2 or not x.size:
+        return False
+    if classes.dtype is not I64 or classes.shape != x.shape[:1]:
+        return False
+    return weight is None and size_average is None and reduce is None
+
+
+@directly(_cross_entropy, recording=_recorded_cross_entropy)
 def cross_entropy(
     input, target, weight=None, size_average=None, ignore_index=-100, reduce=None,
     reduction="mean", label_smoothing=0.0,
@@ -110,6 +182,7 @@ def _smoothed(logarithms, target, weight, ignore_index, reduction, smoothing, di
     return (1 - smoothing) * loss + smoothing / logarithms.size(dim) * spread
 
 
+@directly(_nll_loss, recording=_recorded_nll_loss)
 @asked
 def nll_loss(
     input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"
