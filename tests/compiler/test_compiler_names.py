@@ -89,6 +89,14 @@ def test_a_recompilation_can_be_an_error():
     assert f(torch.ones(1), False).item() == 0.0
 
 
+def test_the_front_end_has_what_programs_ask_of_it():
+    def f(x):
+        return x + 1 if torch._dynamo.is_compiling() else x
+
+    assert f(torch.ones(1)).item() == 1 and torch.compile(f)(torch.ones(1)).item() == 2
+    assert torch._dynamo.set_stance is torch.compiler.set_stance
+
+
 def test_how_often_a_backend_is_asked_is_limited():
     counter = torch._dynamo.testing.CompileCounter()
     f = torch.compile(lambda x, k: x * len(k), backend=counter)

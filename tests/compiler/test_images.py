@@ -222,3 +222,30 @@ def test_programs_linked_by_llvm_give_the_same(monkeypatch):
     monkeypatch.setattr(images, "image", lambda objects: None)
     monkeypatch.setattr(cache, "read", lambda key: None)
     assert torch.equal(torch.compile(program)(x), expected)
+
+
+HARDENED = """
+import ctypes, os, sys
+if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0):  # PR_SET_MDWE: what was written may not run
+    sys.exit("not known to this system")
+import tidu as torch
+model = torch.nn.Linear(64, 64)
+x = torch.randn(300, 64)
+step = torch.compile(lambda x: model(x).softmax(-1).log().cumsum(0))
+print(torch.allclose(step(x), model(x).log_softmax(-1).cumsum(0), rtol=1e-4))
+"""
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["compiled", "kept"])
+def test_where_written_memory_may_not_run_all_is_eager(tmp_path, kept):
+    settings = {**os.environ, "TIDU_CACHE_DIR": str(tmp_path)}
+    if kept:  # another process, which is let
+        plain = HARDENED.replace("if ctypes", "if 0 and ctypes")
+        subprocess.run([sys.executable, "-c", plain], env=settings, check=True)
+    told = subprocess.run([sys.executable, "-c", HARDENED], env=settings, capture_output=True,
+                          text=True, check=False)  # fmt: skip
+    if "not known" in told.stderr:
+        pytest.skip("this system has no such rule")
+    assert told.returncode == 0, told.stderr
+    assert told.stdout == "True\n"
+    assert told.stderr.count("Running eagerly") == 1 and "MemoryDenyWriteExecute" in told.stderr

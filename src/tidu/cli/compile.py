@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
     if not rest:
         return fail("which script?", "tidu compile --show graph script.py")
     if not native.available():
-        return fail("torch.compile needs LLVM, which is not installed", "pip install 'tidu[fast]'")
+        return fail(*native.needed())
     watch(kind)
     return run.main(rest)
 

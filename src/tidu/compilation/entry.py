@@ -94,7 +94,5 @@ def _available():
     available = native.available()
     if not (available or _SAID):
         _SAID.append(True)
-        logging.getLogger("tidu.compile").warning(
-            "torch.compile needs LLVM: pip install 'tidu[fast]'. Running eagerly."
-        )
+        logging.getLogger("tidu.compile").warning("%s: %s. Running eagerly.", *native.needed())
     return available

@@ -6,7 +6,10 @@ from ..compiler.interface import (
     assume_constant_result,
     disable,
     graph_break,
+    is_compiling,
     reset,
+    set_stance,
+    substitute_in_graph,
 )
 from . import backends, config, eval_frame, exc, testing, utils
 from .eval_frame import OptimizedModule

@@ -16,7 +16,7 @@ from functools import cache
 
 from . import elf, symbols
 
-__all__ = ["image", "is_image", "place"]
+__all__ = ["image", "is_image", "may_run", "place"]
 
 _MAGIC = b"tidu-image-1\n"
 _BLOCK = 1 << 20  # bytes of memory taken at a time; what is not written takes none
@@ -34,6 +34,16 @@ def image(objects):
         return _MAGIC + marshal.dumps(_Layout([elf.File(code) for code in objects]).told())
     except elf.Unknown:
         return None
+
+
+@cache
+def may_run():
+    """Whether the system lets code run that a program has written; hardened ones do not."""
+    if not sys.platform.startswith("linux"):
+        return True
+    block = _new_block(mmap.PAGESIZE)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(block))
+    return not _protect(start, mmap.PAGESIZE, _READ_AND_RUN)
 
 
 def is_image(code):

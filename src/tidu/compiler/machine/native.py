@@ -167,11 +167,20 @@ HOST = _Host()
 
 
 def available():
-    """Whether llvmlite is installed and this processor is one it generates code for."""
+    """Whether llvmlite is installed, this processor is one it generates code for, and the system
+    lets that run."""
     try:
-        return bool(HOST.vector_bytes)
+        return bool(HOST.vector_bytes) and images.may_run()
     except (ImportError, RuntimeError, OSError):
         return False
+
+
+def needed():
+    """(what is missing where machine code is not `available`, what helps)."""
+    if images.may_run():
+        return "torch.compile needs LLVM, which is not installed", "pip install 'tidu[fast]'"
+    return ("torch.compile needs a system that lets code run which a program has written",
+            "systemd's MemoryDenyWriteExecute and rules of SELinux forbid it")  # fmt: skip
 
 
 def load(text, names, imported=(), plain=False, key=None):
