@@ -7,12 +7,15 @@ runs every operator both ways.
 `slow` is never called while an exception is handled: the user would see NumPy's beside ours.
 """
 
+import operator
+
 import numpy as np
+from numpy import ndarray
 
 from ..base.lazy import Door
 from .blocks import LOOP_FROM, large, loop_from
 from .dispatch import below
-from .handle import LEAF, TensorBase, element_type, is_inference
+from .handle import LEAF, TensorBase, element_type, is_inference, wrap
 from .modes import LOCAL, STATE
 from .node import Node
 from .primitive import OUT
@@ -127,10 +130,10 @@ def binary(prim, slow, numbers=True, two=None):
         except AttributeError:
             dtype = _UNKNOWN
         if (dtype is not F32 and dtype is not F64) or out is not None or STATE.listeners:
-            if dtype is None and out is None:
+            if out is None and (dtype is None or (dtype is I64 and compute in _ON_WHOLE)):
                 if two is not None and isinstance(y, TensorBase):
                     return two(x, y)
-                done = _transformed(prim, xv, y, (x, y), numbers)
+                done = (_of_whole if dtype is I64 else _transformed)(prim, xv, y, (x, y), numbers)
                 if done is not None:
                     return done
             if dtype is _UNKNOWN:
@@ -174,6 +177,28 @@ def binary(prim, slow, numbers=True, two=None):
         return handle
 
     return _named(fast, slow)
+
+
+_ON_WHOLE = (operator.add, operator.sub, operator.mul)  # which give whole numbers of whole numbers
+
+
+def _of_whole(prim, value, other, args, numbers):
+    """prim(*args) on few int64, of which there is no gradient, the other a tensor of the same or
+    a number; None for what `slow` knows."""
+    if isinstance(other, TensorBase):
+        other = other._value
+        if other.dtype is not I64:
+            return None
+    elif not numbers or other.__class__ is not int or not -_2_53 < other < _2_53:
+        return None
+    if STATE.listeners or value.__class__ is not ndarray:
+        return None
+    if not value.ndim or value.size >= LOOP_FROM:
+        return None  # of no axes: NumPy warns of an overflow
+    try:
+        return wrap(prim.eval(value, other))
+    except _REFUSALS:
+        return None
 
 
 def answer(prim, slow):

@@ -7,7 +7,10 @@ import numpy as np
 from ..base.dtypes import bool_
 from ..base.dtypes import float64 as DOUBLE
 from ..core import fast
+from ..core.blocks import LOOP_FROM
+from ..core.direct import directly, memory
 from ..core.handle import TensorBase, concrete, shape_of
+from ..core.modes import STATE
 from ..core.retries import worded
 from ..primitives import comparison as c
 from ..primitives.arithmetic import absolute
@@ -93,6 +96,32 @@ def signbit(input, *, out=None):
     return finish_same(result, out, input, message=_NO_BOOL % "signbit")
 
 
+BOOL, I64, _2_53 = np.dtype(bool), np.dtype(np.int64), 1 << 53
+_BITWISE = (c.bitwise_and, c.bitwise_or, c.bitwise_xor)
+
+
+def _on_truths(prim, *kinds):
+    """What the fast path knows of a function of truths, and perhaps of whole numbers: few of one
+    type, or with a number of that type."""
+
+    def compute(input, other):
+        x = memory(input)
+        if (kind := x.dtype) not in kinds or x.size >= LOOP_FROM:
+            return None
+        if isinstance(other, TensorBase):
+            y = memory(other)
+            return prim.eval(x, y) if y is not None and y.dtype is kind else None
+        fits = other.__class__ is (bool if kind is BOOL else int) and -_2_53 < other < _2_53
+        return prim.eval(x, other) if fits and len(kinds) > 1 else None
+
+    return compute
+
+
+def _not(input):
+    x = memory(input)
+    return ~x if x.dtype is BOOL and x.size < LOOP_FROM else None
+
+
 def _truth(x):
     return x if not isinstance(x, TensorBase) or type_of(x) is bool_ else c.ne(x, 0)
 
@@ -102,7 +131,7 @@ def _logical(prim, name):
         x, y = operands(name, input, other, "none")
         return finish(run(prim, _truth(x), _truth(y)), out, input, other)
 
-    return worded(dressed(called(general, name), name))
+    return directly(_on_truths(prim, BOOL))(worded(dressed(called(general, name), name)))
 
 
 logical_and = _logical(c.bitwise_and, "logical_and")
@@ -110,7 +139,7 @@ logical_or = _logical(c.bitwise_or, "logical_or")
 logical_xor = _logical(c.bitwise_xor, "logical_xor")
 
 
-@worded
+@directly(_not)
 def logical_not(input, *, out=None):
     """Where the input is zero or False."""
     return finish(c.logical_not(_truth(require_tensor("logical_not", input))), out, input)
@@ -125,7 +154,8 @@ def _bits(prim, name, kernel=None, numbers="one", bools=True):
         refuse(type_of(x if isinstance(x, TensorBase) else y), table)
         return finish(run(prim, x, y), out, input, other)
 
-    return worded(dressed(called(general, name), name))
+    general = worded(dressed(called(general, name), name))
+    return directly(_on_truths(prim, BOOL, I64))(general) if prim in _BITWISE else general
 
 
 bitwise_and = _bits(c.bitwise_and, "bitwise_and")
@@ -137,7 +167,7 @@ gcd = _bits(c.gcd, "gcd", numbers="none", bools=False)
 lcm = _bits(c.lcm, "lcm", numbers="none", bools=False)
 
 
-@worded
+@directly(_not)
 def bitwise_not(input, *, out=None):
     """Each bit inverted; for bool, not."""
     refuse(
@@ -182,7 +212,11 @@ def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
 @worded
 def equal(input, other):
     """Whether both have the same shape and the same elements; a Python bool."""
-    require_tensor("equal", input)
-    if tuple(shape_of(input)) != tuple(shape_of(require_tensor("equal", other, "other", 2))):
+    x = memory(require_tensor("equal", input))
+    y = memory(require_tensor("equal", other, "other", 2))
+    if x is not None and y is not None and x.dtype is y.dtype and not STATE.listeners:
+        if x.dtype.char in "fdlq?":
+            return x.shape == y.shape and bool((x == y).all())
+    if tuple(shape_of(input)) != tuple(shape_of(other)):
         return False
     return bool(np.all(concrete(c.eq(*promote(input, other)))))
