@@ -123,3 +123,21 @@ def test_a_gradient_that_is_returned_is_the_gradient(clears):
         (got, [again]), (expected, _) = compiled(p), function(q)
         assert got is p.grad and again is p.grad
         torch.testing.assert_close(got, expected)
+
+
+@pytest.mark.filterwarnings("ignore:.*cannot be compiled as one graph")
+def test_what_is_set_on_a_result_is_there():
+    kept = {}
+
+    def function(x):
+        y = x * 2
+        y.tag = "doubled"
+        kept["last"] = x + 1
+        kept["last"].tag = "stored"
+        return y, y + 1
+
+    compiled = torch.compile(function)
+    for _ in range(3):
+        y, z = compiled(torch.ones(2))
+        assert (y.tag, kept["last"].tag) == ("doubled", "stored") and not hasattr(z, "tag")
+        assert (y.tolist(), z.tolist(), kept["last"].tolist()) == ([2, 2], [3, 3], [2, 2])

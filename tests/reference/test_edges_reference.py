@@ -37,6 +37,25 @@ def test_losses_of_nothing_have_the_sign_of_zero(reduction):
     assert losses(tidu) == losses(torch)
 
 
+BOUNDS = [(-5, 5), (-5, None), (None, -5), (None, 300), (-300, 300), (-129, None), (0, 255),
+          (-256, None), (-1.5, 5), (2**40, None)]  # fmt: skip
+
+
+@pytest.mark.parametrize("bounds", BOUNDS, ids=str)
+@pytest.mark.parametrize("kind", ["uint8", "int8", "int16", "int32", "int64"])
+def test_bounds_beyond_the_type(kind, bounds):
+    def found(library, run):
+        x = library.tensor([0, 7, 100], dtype=getattr(library, kind))
+        try:
+            return str(run(lambda x: library.clamp(x, *bounds))(x))
+        except RuntimeError as error:
+            return str(error).partition("\n")[0]
+
+    plain = found(torch, lambda f: f).replace("torch.", "")
+    for run in (lambda f: f, tidu.compile):
+        assert found(tidu, run).replace("torch.", "") == plain
+
+
 if __name__ == "__main__":
     lines = [f"{json.dumps(name)}: {json.dumps(outcome(torch, name))}" for name in CASES]
     FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n")

@@ -27,6 +27,7 @@ from .convert import (
     type_of,
 )
 from .elementwise import COMPLEX, run
+from .numbers import fitted
 
 underived = lazy_module(f"{__package__}.underived")
 
@@ -52,6 +53,9 @@ def clamp(input, min=None, max=None, *, out=None):
         raise invalid_combination("clamp", input, *bounds)
     refuse(type_of(input), {COMPLEX: "clamp is not supported for complex types"})
     x = promote(input, *bounds)[0]
+    kind = type_of(x).numpy
+    if kind.kind in "iu":  # a bound may be beyond what these hold
+        min, max = [b if b is None else fitted(b, kind).item() for b in (min, max)]
     return finish_found(named(p.clamp(x, low=min, high=max), "ClampBackward1"), out, input)
 
 

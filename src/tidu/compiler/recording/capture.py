@@ -382,6 +382,9 @@ class _Run:
         if extra is not None and (extra.retains or extra.hooks or extra.after_hooks):
             raise Break("it returns a tensor with hooks, or one that retains its gradient",
                         self.executed.mentioning(REGISTERING))  # fmt: skip
+        if value.__dict__:
+            raise Break("it sets an attribute of a tensor that it returns",
+                        self.executed.changing(value.__dict__))  # fmt: skip
         places[id(value)] = here
         base, steps = root_of(value)
         view = value._view  # which has its base's history; one of `detach()` has none
