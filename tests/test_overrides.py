@@ -1,6 +1,7 @@
 """__torch_function__: subclasses of Tensor and other classes see torch's functions and methods."""
 
 import copy
+import operator
 import os
 import pickle
 import subprocess
@@ -362,3 +363,43 @@ def test_calls_with_plain_arguments_come_to_no_interceptor():
         print(come)
     """
     assert run(program) == "[] 1\n['abs', 'cat', 'add']\n"
+
+
+def test_an_operator_is_that_of_the_tensor_on_the_left():
+    """Python asks a subclass on the right first."""
+    left, other = torch.tensor([5.0, 7.0]), torch.tensor([3.0, 9.0])
+    sub = Logged(other)
+    names = {"sub": torch.Tensor.sub, "truediv": torch.Tensor.div, "pow": torch.Tensor.pow,
+             "mul": torch.Tensor.mul, "add": torch.Tensor.add, "mod": torch.Tensor.remainder,
+             "matmul": torch.Tensor.matmul}  # fmt: skip
+    for name, func in names.items():
+        CALLS.clear()
+        found = getattr(operator, name)(left, sub)
+        assert CALLS[:1] == [func] and type(found) is Logged, name
+        assert found.tolist() == getattr(operator, name)(left, other).tolist()
+    CALLS.clear()
+    assert (2 - sub).tolist() == [-1.0, -7.0] and CALLS[:1] == [torch.Tensor.__rsub__]
+
+
+def test_parameters_leave_an_operator_to_the_tensor_on_the_left():
+    p, x = torch.nn.Parameter(torch.tensor([3.0, 7.0])), torch.tensor([5.0, 1.0])
+    y = (x * 2).requires_grad_() * 1
+    for z in (y + p, y - p, y * p, y / p):
+        assert z.grad_fn.next_functions[0][0] is y.grad_fn
+    assert (x / p).tolist() == (x / p.detach()).tolist()
+
+
+@pytest.mark.parametrize("part", [
+    lambda t: (t * 2).sin() * t, lambda t: t.exp() / t,
+    lambda t: t.sin() * t if isinstance(t, torch.nn.Parameter) else t * 2,
+])  # fmt: skip
+def test_compiled_checkpoints_of_parameters(part):
+    """What is saved in the second run is what was saved in the first, in its order."""
+    w = torch.nn.Parameter(torch.tensor([0.5, -1.0, 2.0], dtype=torch.float64))
+
+    def run(w):
+        return torch.utils.checkpoint.checkpoint(part, w, use_reentrant=False).sum()
+
+    expected = torch.autograd.grad(part(w).sum(), w)[0]
+    for function in (run, torch.compile(run, fullgraph=True)):
+        torch.testing.assert_close(torch.autograd.grad(function(w), w)[0], expected)

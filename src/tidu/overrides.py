@@ -244,6 +244,7 @@ _MODES = _Modes()
 # --- subclasses of Tensor -----------------------------------------------------------------------
 
 _GIVEN = ("T", "mT", "H", "mH", "real", "imag", "data")
+_TURNED = frozenset("radd rsub rmul rtruediv rpow rmatmul rfloordiv rmod rand ror rxor".split())
 _KEPT = ("as_subclass", "register_hook", "is_complex", "is_floating_point", "type")
 
 
@@ -260,12 +261,30 @@ def dress(cls):
     for name in (*UNDER, *ALONE):
         dunder = f"__{name}__"
         raw = getattr(tensor, dunder, None)
-        if raw is not None and getattr(cls, dunder, None) is raw:
-            setattr(cls, dunder, _asking(tensor, dunder, UNDER.get(name, dunder)))
+        if raw is None or getattr(cls, dunder, None) is not raw:
+            continue
+        asking = _asking(tensor, dunder, UNDER.get(name, dunder))
+        if name not in _TURNED:
+            setattr(cls, dunder, asking)
+        elif not _is_off(cls.__torch_function__):
+            setattr(cls, dunder, _turned(asking, tensor, name[1:]))
     for name in _GIVEN:
         raw = getattr(tensor, name, None)
         if isinstance(raw, property) and getattr(cls, name) is raw:
             setattr(cls, name, property(_asking(raw, "__get__", "__get__"), raw.__set__))
+
+
+def _turned(asking, tensor, name):
+    """The method of an operator whose tensor is on the right. Python asks a subclass that has one
+    of its own before the Tensor on the left, whose operator it is all the same."""
+    forward = _asking(tensor, f"__{name}__", UNDER.get(name, f"__{name}__"))
+
+    def method(self, other):
+        return forward(other, self) if isinstance(other, TensorBase) else asking(self, other)
+
+    method.__name__ = method.__qualname__ = asking.__name__
+    method.__doc__ = asking.__doc__
+    return method
 
 
 def _asking(owner, name, public_name):

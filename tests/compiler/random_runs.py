@@ -1,8 +1,9 @@
 """Random programs, compiled and eager, compared.
 
-`python tests/compiler/random_runs.py START COUNT [--kind KIND] [--jobs N] [--quick] [--log LOG]`
-runs many and tells what differs, what crashes and what hangs. `--quick`: LLVM does not optimise,
-and nothing is read from the disk, so that twice as many run in the time.
+`python tests/compiler/random_runs.py START COUNT [--kind KIND] [--jobs N] [--quick] [--asked]
+[--log LOG]` runs many and tells what differs, what crashes and what hangs. `--quick`: LLVM does not
+optimise, and nothing is read from the disk, so that twice as many run in the time. `--asked`: as in
+a process that has a class with `__torch_function__`, which is asked at every call.
 """
 
 import argparse
@@ -133,6 +134,15 @@ def alone(seed, kind=None):
         torch.compiler.reset()
 
 
+def ask_classes():
+    """From now on torch's functions and methods ask the classes of their arguments."""
+
+    class Asked(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            return super().__torch_function__(func, types, args, kwargs)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("start", type=int)
@@ -140,9 +150,12 @@ def main():
     parser.add_argument("--kind", choices=sorted(set(KINDS)))
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--asked", action="store_true")
     parser.add_argument("--log")
     given = parser.parse_args()
     seeds = range(given.start, given.start + given.count)
+    if given.asked:
+        ask_classes()
     work = partial(alone, kind=given.kind)
     began, bad = time.time(), 0
     with open(given.log, "a") if given.log else contextlib.nullcontext(sys.stdout) as file:

@@ -3,6 +3,7 @@
 import collections
 import copy
 import random
+import signal
 import threading
 import time
 import types
@@ -426,3 +427,68 @@ def test_a_set_that_a_module_holds_is_watched():
     assert compiled(torch.ones(2)).tolist() == [2, 2]
     model.kinds.discard("doubled")
     assert compiled(torch.ones(2)).tolist() == [1, 1]
+
+
+class Stop(BaseException):
+    pass
+
+
+@pytest.mark.filterwarnings("ignore:.*cannot be compiled as one graph")
+@pytest.mark.parametrize("ending", [Stop, SystemExit, KeyboardInterrupt])
+def test_what_was_done_before_a_function_ends_the_program_is_done(ending, capsys):
+    done, total = [], torch.zeros(1)
+
+    def f(x):
+        done.append(len(done))
+        total.add_(x)
+        if len(done) % 3 == 2:
+            print("ends")
+            raise ending("here")
+        return x + total
+
+    compiled = torch.compile(f)
+    for k in range(1, 8):
+        if k % 3 == 2:
+            with pytest.raises(ending, match="here"):
+                compiled(torch.ones(1))
+            assert capsys.readouterr().out == "ends\n"
+        else:
+            assert compiled(torch.ones(1)).item() == k + 1
+        assert (len(done), total.item()) == (k, k)
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["Ctrl-C", "a handler"])
+def test_an_interrupt_stops_a_recording_at_once(own):
+    def handler(number, frame):
+        raise Stop
+
+    calls = []
+
+    @torch.compile
+    def f(x):
+        calls.append(1)
+        signal.raise_signal(signal.SIGINT)
+        return x + 1
+
+    before = signal.signal(signal.SIGINT, handler if own else signal.default_int_handler)
+    try:
+        with pytest.raises(Stop if own else KeyboardInterrupt):
+            f(torch.ones(1))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert calls == []  # as before the call, which was not begun again
+
+
+def test_what_ends_a_recording_alone_is_raised_behind_the_call():
+    calls = []
+
+    @torch.compile
+    def f(x):
+        calls.append(1)
+        if torch.compiler.is_compiling():
+            raise Stop
+        return x
+
+    with pytest.raises(Stop):
+        f(torch.ones(1))
+    assert calls == [1]

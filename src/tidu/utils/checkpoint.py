@@ -379,8 +379,13 @@ def _draws(tensor):
 
 
 def _once_more(v):
-    """To a compiled program the second run is not a repetition of the first, to be shared."""
-    return barrier(v) if isinstance(v, TensorBase) and v._value.dtype is None else v
+    """To a compiled program the second run is not a repetition of the first, to be shared. What is
+    a parameter in the first is one in the second."""
+    if not isinstance(v, TensorBase) or v._value.dtype is not None:
+        return v
+    again = barrier(v)
+    again.__class__ = v.__class__
+    return again
 
 
 def _unpack(holder):

@@ -26,6 +26,7 @@ from ..recording.breaks import (
     code_of,
     codes_below,
     frames_of,
+    from_outside,
     stops_of,
 )
 from ..recording.capture import capture
@@ -243,7 +244,7 @@ class Optimized:
         if instead is not None:
             return instead
         RUNNING.append(get_ident())
-        found = version = begun = None
+        found = version = begun = ended = None
         first_step = False
         try:
             reach, varying = self._looked(key, args, kwargs, tensors)
@@ -271,10 +272,16 @@ class Optimized:
                 raise
             text = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
             found = Break(text, frames_of(error))
+        except BaseException as error:
+            if from_outside(error):
+                raise
+            ended = error.with_traceback(None)
         finally:
             RUNNING.pop()
             if begun is not None and version is None:
                 begun.undo()
+        if ended is not None:
+            return lambda: self._ended(ended, args, kwargs)
         if found is not None:
             return lambda: self._broken(key, found, args, kwargs, first_step)
         self._keep(version, kept, captured)
@@ -397,6 +404,11 @@ class Optimized:
         return captured_way(self.function, args, kwargs, reach, answers, self.telling.of_question)
 
     # --- what can't be recorded --------------------------------------------------------------
+
+    def _ended(self, error, args, kwargs):
+        """The call eagerly, so that what the function does before it ends the program is done."""
+        self.function(*args, **kwargs)
+        raise error  # it came from another thread: the function itself doesn't raise it
 
     def _broken(self, key, error, args, kwargs, first_step):
         if isinstance(error, Surroundings) and (first_step or not self.fullgraph):

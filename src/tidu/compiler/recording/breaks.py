@@ -1,7 +1,9 @@
 """Why a function cannot be recorded as one graph, and at which of its statements."""
 
 import ast
+import dis
 import linecache
+import signal
 import sys
 import time
 import types
@@ -10,8 +12,8 @@ from pathlib import Path
 from ...base.frames import OURS
 
 __all__ = ["CLOCK", "Behind", "Break", "Hooked", "Surroundings", "Undecided", "Unplaced",
-           "Wanted", "code_of", "codes_below", "frames_here", "frames_of", "of_python",
-           "stops_of"]  # fmt: skip
+           "Wanted", "code_of", "codes_below", "frames_here", "frames_of", "from_outside",
+           "of_python", "stops_of"]  # fmt: skip
 
 CLOCK = frozenset(n for n in dir(time) if not n.startswith("_")) | {"time"}
 _PYTHON = str(Path(ast.__file__).parent)
@@ -151,3 +153,18 @@ def code_of(function):
     """The code of a function written in Python, or None."""
     plain = function.__func__ if isinstance(function, types.MethodType) else function
     return getattr(plain, "__code__", None)
+
+
+def from_outside(error):
+    """Whether what ended a run has nothing to do with its code: Ctrl-C, or what a handler of a
+    signal raised."""
+    place = error.__traceback__
+    codes = [place.tb_frame.f_code]
+    while place.tb_next is not None:
+        place = place.tb_next
+        codes.append(place.tb_frame.f_code)
+    handlers = {code_of(signal.getsignal(number)) for number in signal.valid_signals()}
+    if not handlers.isdisjoint(codes):
+        return True
+    raised = dis.opname[codes[-1].co_code[place.tb_lasti]] == "RAISE_VARARGS"
+    return isinstance(error, KeyboardInterrupt) and not raised
