@@ -211,8 +211,8 @@ ANOTHER_STEP = _Plain, torch.optim.Rprop, _with_dampening
 
 @pytest.mark.parametrize("make", [
     torch.optim.Adam, _Own, _Plain, _hooked, torch.optim.Rprop, torch.optim.Adagrad, _loaded,
-    lambda p: torch.optim.SGD(p, 0.1), _with_momentum, _with_dampening, torch.optim.NAdam, torch.optim.RAdam,
-    torch.optim.RMSprop, torch.optim.Adamax, torch.optim.Adadelta,
+    lambda p: torch.optim.SGD(p, 0.1), _with_momentum, _with_dampening, torch.optim.NAdam,
+    torch.optim.RAdam, torch.optim.RMSprop, torch.optim.Adamax, torch.optim.Adadelta,
     lambda p: torch.optim.AdamW(p, amsgrad=True),
 ])  # fmt: skip
 def test_how_often_the_function_runs_in_its_first_calls(make):
