@@ -6,6 +6,7 @@ import pytest
 
 import tidu
 from tidu.core.modes import listen, unlisten
+from tidu.nn.functional import layer_norm
 
 RNG = np.random.default_rng(0)
 HOLED = np.array([3, np.nan, -1, np.inf, 0.5, -0.0, 2, np.nan], np.float32)
@@ -40,6 +41,38 @@ CALLS = {
     "runs": lambda x: tidu.unique_consecutive(x), "unique": lambda x: tidu.unique(x),
     "with counts": lambda x: tidu.unique(x, return_inverse=True, return_counts=True),
     "runs with counts": lambda x: tidu.unique_consecutive(x, True, True),
+    "softmax": lambda x: x.softmax(0), "log_softmax": lambda x: x.log_softmax(-1),
+    "softmax of what lies apart": lambda x: x.reshape(-1)[::2].softmax(0),
+    "softmax of one shown often": lambda x: x.reshape(-1)[:1].expand(3).log_softmax(0),
+    **{f"{name}{said}": lambda x, name=name, words=words: getattr(tidu, name)(x, **words)
+       for name in ("any", "all", "amax", "amin")
+       for said, words in ((" of all", {}), (" of rows", {"dim": -1}), (", kept", {"dim": 0,
+           "keepdim": True}), (", beyond", {"dim": 4}), (" of axes", {"dim": (0, -1)}),
+           (" by NumPy's words", {"axis": 0}), (" of no axes", {"dim": ()}), (" of None", {"dim":
+           None}), (", wrong flag", {"dim": 0, "keepdim": 1}), (", wrong axis", {"dim": 0.5}))},
+    "any by place": lambda x: tidu.any(x, 0, True), "amax of the turned": lambda x: x.mT.amax(0),
+    "index_select": lambda x: x.index_select(0, tidu.tensor([0, 0])),
+    "index_select of columns": lambda x: x.index_select(-1, tidu.tensor([2, 0])),
+    "index_select, beyond": lambda x: x.index_select(0, tidu.tensor([90])),
+    "index_select, negative": lambda x: x.index_select(0, tidu.tensor([-1])),
+    "index_select, no such axis": lambda x: x.index_select(3, tidu.tensor([0])),
+    "index_select, int32": lambda x: x.index_select(0, tidu.tensor([0]).int()),
+    "index_select, none": lambda x: x.index_select(0, tidu.tensor([]).long()),
+    "index_select, one": lambda x: x.index_select(0, tidu.tensor(0)),
+    "index_select, a list": lambda x: x.index_select(0, [0]),
+    **{f"layer_norm {said}": lambda x, words=words: layer_norm(x, x.shape[-1:], **words)
+       for said, words in (("", {}), ("with more", {"eps": 0.1}), ("whole eps", {"eps": 1}))},
+    "layer_norm with scale": lambda x: layer_norm(x, [x.shape[-1]], x.reshape(-1)[:x.shape[-1]]),
+    "layer_norm with both": lambda x: layer_norm(x, x.shape[-1:], x.reshape(-1)[:x.shape[-1]],
+                                                 x.reshape(-1)[-x.shape[-1]:]),
+    "layer_norm with shift": lambda x: layer_norm(x, x.shape[-1:], None,
+                                                  x.reshape(-1)[:x.shape[-1]]),
+    "layer_norm of several": lambda x: layer_norm(x, x.shape),
+    "layer_norm of another": lambda x: layer_norm(x, (77,)),
+    "layer_norm, a number": lambda x: layer_norm(x, 6),
+    "layer_norm, other scale": lambda x: layer_norm(x, x.shape[-1:], tidu.ones(77)),
+    "layer_norm, other type": lambda x: layer_norm(x, x.shape[-1:], tidu.ones(x.shape[-1]).half()),
+    "layer_norm of the turned": lambda x: layer_norm(x.mT, x.mT.shape[-1:]),
     "clone": lambda x: x.clone(), "turned": lambda x: x.reshape(1, -1, 1).mT.clone(),
     "clone of every second": lambda x: x.reshape(-1)[::2].clone(),
     "clone of a number": lambda x: x.reshape(-1)[-1].clone(),

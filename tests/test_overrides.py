@@ -186,7 +186,7 @@ OTHERS = """
 ANSWERS = """\
 ('add', True, 2, {})
 ('matmul', True, 2, {})
-('rsub', True, 2, {})
+('__rsub__', True, 2, {})
 ('eq', True, 2, {})
 ('add', True, 2, {})
 ('add', True, 2, {})
@@ -403,3 +403,17 @@ def test_compiled_checkpoints_of_parameters(part):
     expected = torch.autograd.grad(part(w).sum(), w)[0]
     for function in (run, torch.compile(run, fullgraph=True)):
         torch.testing.assert_close(torch.autograd.grad(function(w), w)[0], expected)
+
+
+def test_handlers_see_operators_under_their_names():
+    """Those that are no methods by another name."""
+    x, y = Logged(torch.tensor([5, 6])), torch.tensor([2, 3])
+    cases = {"__and__": lambda: x & y, "__or__": lambda: x | y, "__xor__": lambda: x ^ y,
+             "__floordiv__": lambda: x // y, "__rsub__": lambda: 2 - x, "__rdiv__": lambda: 2 / x,
+             "__rpow__": lambda: 2**x, "__rfloordiv__": lambda: 2 // x, "__rmod__": lambda: 2 % x,
+             "__lshift__": lambda: x << y, "__invert__": lambda: ~x,
+             "__getitem__": lambda: x[0]}  # fmt: skip
+    for name, call in cases.items():
+        CALLS.clear()
+        assert type(call()) is Logged
+        assert CALLS[0].__name__ == name and CALLS[0] is getattr(torch.Tensor, name)

@@ -245,6 +245,7 @@ _MODES = _Modes()
 
 _GIVEN = ("T", "mT", "H", "mH", "real", "imag", "data")
 _TURNED = frozenset("radd rsub rmul rtruediv rpow rmatmul rfloordiv rmod rand ror rxor".split())
+_OPERATORS = frozenset("and or xor invert".split())  # which are no methods to a handler
 _KEPT = ("as_subclass", "register_hook", "is_complex", "is_floating_point", "type")
 
 
@@ -263,7 +264,7 @@ def dress(cls):
         raw = getattr(tensor, dunder, None)
         if raw is None or getattr(cls, dunder, None) is not raw:
             continue
-        asking = _asking(tensor, dunder, UNDER.get(name, dunder))
+        asking = _asking(tensor, dunder, _public(name))
         if name not in _TURNED:
             setattr(cls, dunder, asking)
         elif not _is_off(cls.__torch_function__):
@@ -274,10 +275,16 @@ def dress(cls):
             setattr(cls, name, property(_asking(raw, "__get__", "__get__"), raw.__set__))
 
 
+def _public(name):
+    """The method as which a handler sees an operator."""
+    dunder = f"__{name}__"
+    return dunder if name in _OPERATORS else UNDER.get(name, dunder)
+
+
 def _turned(asking, tensor, name):
     """The method of an operator whose tensor is on the right. Python asks a subclass that has one
     of its own before the Tensor on the left, whose operator it is all the same."""
-    forward = _asking(tensor, f"__{name}__", UNDER.get(name, f"__{name}__"))
+    forward = _asking(tensor, f"__{name}__", _public(name))
 
     def method(self, other):
         return forward(other, self) if isinstance(other, TensorBase) else asking(self, other)

@@ -138,7 +138,7 @@ def test_products_of_a_first_step_use_code_that_is_there(at_hand, monkeypatch):
     asked, kernel = [], library._kernel
     monkeypatch.setattr(library, "_kernel", lambda *key: asked.append(key) or kernel(*key))
     model = torch.nn.Linear(256, 192)
-    updates = torch.optim.SGD(model.parameters(), 1e-5, momentum=0.5)  # its first step is eager
+    updates = _with_dampening(model.parameters(), 1e-5)  # its first step is eager
     x = torch.ones(128, 256)
 
     @torch.compile
@@ -201,14 +201,18 @@ def _with_momentum(parameters):
     return torch.optim.SGD(parameters, 0.1, momentum=0.5)
 
 
+def _with_dampening(parameters, lr=0.1):
+    return torch.optim.SGD(parameters, lr, momentum=0.5, dampening=0.5)
+
+
 # Whose first step is another than those after it, or may be.
-ANOTHER_STEP = _Plain, torch.optim.Rprop, _with_momentum
+ANOTHER_STEP = _Plain, torch.optim.Rprop, _with_dampening
 
 
 @pytest.mark.parametrize("make", [
     torch.optim.Adam, _Own, _Plain, _hooked, torch.optim.Rprop, torch.optim.Adagrad, _loaded,
-    lambda p: torch.optim.SGD(p, 0.1), _with_momentum, torch.optim.NAdam, torch.optim.RAdam,
-    torch.optim.RMSprop, torch.optim.Adamax, torch.optim.Adadelta,
+    lambda p: torch.optim.SGD(p, 0.1), _with_momentum, _with_dampening, torch.optim.NAdam,
+    torch.optim.RAdam, torch.optim.RMSprop, torch.optim.Adamax, torch.optim.Adadelta,
     lambda p: torch.optim.AdamW(p, amsgrad=True),
 ])  # fmt: skip
 def test_how_often_the_function_runs_in_its_first_calls(make):

@@ -317,6 +317,7 @@ MAKERS = {
     "AMSGrad": lambda: Trainer(amsgrad=True), "SGD": lambda: Trainer(torch.optim.SGD),
     "decay": lambda: Trainer(torch.optim.SGD, weight_decay=0.1),
     "momentum": lambda: Trainer(torch.optim.SGD, momentum=0.9),
+    "dampening": lambda: Trainer(torch.optim.SGD, momentum=0.9, dampening=0.5),
     "Nesterov": lambda: Trainer(torch.optim.SGD, momentum=0.9, nesterov=True),
     "NAdam": lambda: Trainer(torch.optim.NAdam), "RAdam": lambda: Trainer(torch.optim.RAdam),
     "RMSprop": lambda: Trainer(torch.optim.RMSprop, momentum=0.1, centered=True),
@@ -470,3 +471,20 @@ def test_the_first_call_is_compiled_and_no_other_version_is_made():
     whole = torch.compile(Trainer().step, fullgraph=True)
     whole(ones(2, 4)), whole(ones(2, 4))
     assert "1 version(s)" in whole.explain()
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_a_momentum_begins_as_the_gradient_to_the_last_sign(nesterov):
+    values = torch.tensor([0.0, -0.0, 1.0, -1.0, 1e-45, float("inf"), float("nan")])
+    weight = torch.ones(7, requires_grad=True)
+    updates = torch.optim.SGD([weight], 0.1, momentum=0.9, nesterov=nesterov)
+
+    @torch.compile
+    def step(g):
+        updates.zero_grad()
+        weight.backward(g)
+        updates.step()
+
+    step(values)
+    buffer = updates.state[weight]["momentum_buffer"]
+    assert buffer.numpy().tobytes() == values.numpy().tobytes()

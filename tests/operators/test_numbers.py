@@ -156,3 +156,12 @@ def test_norms_of_no_elements(shape):
         y = function(x)
         y.sum().backward()
         assert y.shape == x.grad.shape == x.shape
+
+
+@pytest.mark.parametrize("function", [torch.sign, torch.sgn])
+def test_signs_of_truth_values_have_their_own_memory(function):
+    for x in (torch.tensor([True, False]), torch.tensor(True), torch.ones(3, 4, dtype=torch.bool)):
+        y = function(x)
+        assert torch.equal(x, y)
+        y.fill_(False)
+        assert x.any() and function(x[..., None]).is_contiguous()

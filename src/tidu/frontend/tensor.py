@@ -470,6 +470,10 @@ class Tensor(TensorMethods, LateMethods, ToNumbers, TensorBase):
         ops.setitem(self, index, value)
 
 
+for _name in ("and or xor lshift rshift floordiv rfloordiv rsub rdiv rpow rmod rmatmul invert "
+              "getitem").split():  # fmt: skip
+    # Handlers of `__torch_function__` know these operators by no other name.
+    getattr(Tensor, f"__{_name}__").__name__ = f"__{_name}__"
 TensorBase.handle_class = Tensor
 
 

@@ -191,6 +191,11 @@ def store(self, out, since=None):
     return write(self, out, since)
 
 
+def _apart(value):
+    """Whether no two elements lie in one place, as far as a look at the strides tells."""
+    return value.flags.c_contiguous or not (0 in value.strides or overlaps_itself(value))
+
+
 def _with_alpha(function, compute):
     general = worded(inplace(function, by_rows=True))
 
@@ -198,9 +203,9 @@ def _with_alpha(function, compute):
         if rest:
             return overloads.older_call(method, (self, other, *rest), {})
         value = self._value
-        plain = (value.dtype is F32 or value.dtype is F64) and not overlaps_itself(value)
+        plain = (value.dtype is F32 or value.dtype is F64) and _apart(value)
         plain = plain and (alpha.__class__ is float or (alpha.__class__ is int and alpha < _SURE))
-        if plain and untracked(self, other) and 0 not in value.strides:
+        if plain and untracked(self, other):
             number = other.__class__ is float or (other.__class__ is int and -_SURE < other < _SURE)
             source = other if number else getattr(other, "_value", None)
             if number or getattr(source, "dtype", None) is value.dtype:
@@ -297,9 +302,10 @@ def _copied(self, src):
         return False
     if to.dtype is not source.dtype or to.shape != source.shape or not untracked(self, src):
         return False
-    if 0 in to.strides or overlaps_itself(to):
+    if not _apart(to):
         return False
-    check_overlap(self, src)
+    if to.base is not None or source.base is not None:
+        check_overlap(self, src)
     to[...] = source
     written(self)
     return True

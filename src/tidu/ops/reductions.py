@@ -11,7 +11,7 @@ from ..base.frames import user_depth
 from ..base.size import listed, normalize_axes, normalize_axis
 from ..base.tree import struct_sequence
 from ..core import fast
-from ..core.direct import directly
+from ..core.direct import array, directly
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.native import NATIVE, SUM_FROM
 from ..primitives import arithmetic as p
@@ -207,7 +207,24 @@ def _truth(name, prim):
     reduce.__doc__ = (
         f"torch.{name}: whether {name} element is nonzero, of the whole or along `dim`."
     )
-    return reduce
+    return directly(_of_few(prim, "?fdlq", None))(reduce)
+
+
+def _of_few(prim, kinds, whole):
+    """What the fast path knows of a reduction: few elements of types that NumPy reduces as they
+    are, all of them (if `dim` is `whole`) or along one axis."""
+
+    def compute(input, dim=whole, keepdim=False):
+        x = array(input)
+        if x.dtype.char not in kinds or not 0 < x.size <= _MOST or keepdim.__class__ is not bool:
+            return None
+        axes = tuple(range(x.ndim)) if dim is whole else (direct.axis_in(dim, x.ndim),)
+        return prim.eval(x, axes=axes, keepdims=keepdim)
+
+    return compute
+
+
+_MOST = 1 << 11  # elements
 
 
 all, any = _truth("all", r.all_), _truth("any", r.any_)
@@ -231,7 +248,7 @@ def _amax(name, prim):
 
     reduce.__name__ = reduce.__qualname__ = name
     reduce.__doc__ = f"torch.{name}: the extreme along `dim`; equal extremes share the gradient."
-    return reduce
+    return directly(_of_few(prim, "fdlq", ()))(reduce)
 
 
 def _refuse_empty(name, input, dim):

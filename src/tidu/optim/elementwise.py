@@ -104,7 +104,8 @@ class Elementwise(ByGroup):
         remembers = any(told) or self.counts
         special = any(group.get("capturable") or group.get("differentiable")
                       for group in self.param_groups)  # fmt: skip
-        if (any(told) and not self.counts) or special or not self._is_known():
+        alike = all(map(self._starts_alike, self.param_groups))
+        if special or not (alike and self._is_known()):
             return None
         before, begun = dict(vars(self)), []
 
@@ -125,11 +126,18 @@ class Elementwise(ByGroup):
                         known = parameter in self.state
                         state = self.state[parameter]
                         begun.append((parameter, known))
-                        self._begin(group, parameter, state)
+                        self._blank(group, parameter, state)
         except BaseException:
             undo()
             raise
         return undo
+
+    def _starts_alike(self, group):
+        """Whether the first step is one like all others, from the state that `_blank` makes."""
+        return self.counts or not self.names(group)
+
+    def _blank(self, group, parameter, state):
+        self._begin(group, parameter, state)
 
     def _begin(self, group, parameter, state):
         state["step"] = ops.tensor(0.0)

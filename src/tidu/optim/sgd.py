@@ -1,5 +1,6 @@
 """SGD: gradient descent with momentum."""
 
+from .. import ops
 from ..base.errors import hinted
 from .elementwise import Elementwise
 from .kernels import decayed, is_some
@@ -53,6 +54,15 @@ class SGD(Elementwise):
         if state.get("momentum_buffer", p) is None:  # as old files have it
             state.clear()
         return super()._counted(group, p, state)
+
+    def _starts_alike(self, group):
+        return not is_some(group["momentum"]) or group["dampening"] == 0
+
+    def _blank(self, group, parameter, state):
+        """A buffer to which the gradient is added as it is: 0 · momentum + g is g, but for g = -0,
+        where -0 does it."""
+        for name in self.names(group):
+            state[name] = ops.full_like(parameter, -0.0, requires_grad=False)
 
     def _refuse(self, group):
         """Nothing: PyTorch's SGD has no capturable, and computes its foreach one by one here."""

@@ -133,7 +133,7 @@ trunc = fused("trunc", "floor(x) if x >= 0 else -floor(-x)", np.trunc, saves={"x
 
 def _sign(x):
     if x.dtype.kind not in "fV":
-        return x if x.dtype.kind == "b" else np.sign(x)
+        return np.logical_and(x, x) if x.dtype.kind == "b" else np.sign(x)
     # Unlike NumPy's, PyTorch's sign of NaN is zero.
     return np.subtract(x > 0, x < 0, dtype=np.int8).astype(x.dtype)
 

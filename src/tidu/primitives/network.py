@@ -48,6 +48,11 @@ def _softmax(x, *, axis):
         np.exp(turned, turned)
         turned /= np.add.reduce(turned)
         return turned.T.copy()
+    if x.ndim == 1:  # by numbers, which need not be spread over an axis
+        out = x - np.maximum.reduce(x)
+        np.exp(out, out)
+        out /= np.add.reduce(out)
+        return out
     out = np.subtract(x, _largest(x, axis), out=np.empty(x.shape, x.dtype))
     np.exp(out, out=out)
     out /= _total(out, axis)
@@ -82,6 +87,10 @@ def _log_softmax(x, *, axis):
         turned -= np.maximum.reduce(turned)
         turned -= np.log(np.add.reduce(np.exp(turned)))
         return turned.T.copy()
+    if x.ndim == 1:
+        out = x - np.maximum.reduce(x)
+        out -= np.log(np.add.reduce(np.exp(out)))
+        return out
     out = np.subtract(x, _largest(x, axis), out=np.empty(x.shape, x.dtype))
     out -= np.log(_total(np.exp(out), axis))
     return out

@@ -83,7 +83,8 @@ def written(target, place=None):
     """Note that the memory of `target` was written directly, by the user's line `place`."""
     extra = target._extra
     if extra is None or not extra.untracked:
-        stamp(lying(target._value), place)
+        value = target._value
+        stamp(lying(value) if value.dtype is None else value, place)
 
 
 def write(target, out, since=None):

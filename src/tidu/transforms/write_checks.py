@@ -155,6 +155,8 @@ def written_at_once(self):
     value = self._value
     if value.__class__ is not ndarray or STATE.listeners or not value.flags.c_contiguous:
         return None
+    if self._node is None and self._view is None and self._extra is None and not STATE.tracers:
+        return value  # as `untracked` says, without its frame
     return value if untracked(self) else None
 
 

@@ -89,7 +89,7 @@ class Begun:
         """Whether what was captured is what the function does in this call, and in those to come:
         each state is used, and no gradient is there or missing that was not before."""
         written = {id(old.handle) for old, _ in captured.written}
-        used = all(id(state["step"]) in written for state in self.states)
+        used = all(any(id(t) in written for t in state.values()) for state in self.states)
         made = {
             id(old.handle): apart
             for old, place, apart in captured.gradients
