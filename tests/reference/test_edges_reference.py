@@ -1,6 +1,7 @@
 """The recorded values at kinks, ties and NaN are PyTorch's. Run as a program, this records them."""
 
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -35,6 +36,17 @@ def test_losses_of_nothing_have_the_sign_of_zero(reduction):
         return [str(x) for x in found]
 
     assert losses(tidu) == losses(torch)
+
+
+def test_a_row_whose_norm_is_undefined_is_not_scaled():
+    def rows(library, run=lambda f: f):
+        x = library.tensor([[math.nan, 2.0, -3.0], [3.0, 4.0, 0.0], [0.1, 0.2, 0.2]])
+        x.requires_grad_()
+        y = run(lambda x: library.renorm(x, 2, 0, 1.0))(x)
+        y.sum().backward()
+        return str((y.detach(), x.grad[1:])).replace("-0.0000", " 0.0000")
+
+    assert rows(tidu) == rows(tidu, tidu.compile) == rows(torch)
 
 
 BOUNDS = [(-5, 5), (-5, None), (None, -5), (None, 300), (-300, 300), (-129, None), (0, 255),

@@ -25,6 +25,7 @@ from .convert import (
     type_of,
     widely,
 )
+from .creation import ones_like
 from .flags import strict
 from .reductions import axes_of
 
@@ -162,7 +163,7 @@ def renorm(input, p, dim, maxnorm, *, out=None):
     axis = normalize_axis(dim, ndim_of(input))
     others = tuple([a for a in range(ndim_of(input)) if a != axis])
     size = vector_norm(input, float(p), others, True)
-    scale = select(c.gt(size, maxnorm), maxnorm / (size + 1e-7), size * 0 + 1)
+    scale = select(c.gt(size, maxnorm), maxnorm / (size + 1e-7), ones_like(size))
     return finish_same(named(in_order(input * scale), "RenormBackward0"), out)
 
 
