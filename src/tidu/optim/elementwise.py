@@ -174,7 +174,9 @@ class Elementwise(ByGroup):
             tensors = [p, grad, *[state[name] for name in names]] if names else (p, grad)
             arrays = _arrays(tensors) if plain else None
             if arrays is None:
-                self.formula(TENSORS, numbers, *as_real(tensors))
+                # What counts no steps is linear: complex numbers may stay what they are.
+                parts = as_real(tensors) if self.counts else tensors
+                self.formula(TENSORS, numbers, *parts)
             elif names and arrays[0] is p._value and joinable(arrays):
                 small.setdefault((count, arrays[0].dtype.num), []).append((tensors, arrays))
             else:
