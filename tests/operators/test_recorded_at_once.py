@@ -144,3 +144,12 @@ def test_a_class_out_of_bounds_is_found_among_few_and_many(count):
         y[-1] = wrong
         with pytest.raises(IndexError, match=f"Target {wrong} is out of bounds"):
             F.nll_loss(x, y)
+
+
+def test_a_weight_that_wants_a_gradient_is_refused_in_pytorchs_words():
+    """torch.nll_loss, whose reduction is a number, is another function."""
+    x, classes = tidu.randn(3, 4), tidu.tensor([1, 0, 2])
+    weight = tidu.rand(4, requires_grad=True)
+    for function in (F.nll_loss, F.cross_entropy):
+        with pytest.raises(RuntimeError, match="not differentiable with respect to argument"):
+            function(x, classes, weight, reduction="none")
