@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 
 import tidu as torch
@@ -132,3 +133,31 @@ def test_betas_of_another_kind_are_met_again():
         weight.copy_(saved[1])
     optimizer.param_groups[0]["betas"] = (0.0, 0.99)
     torch.testing.assert_close(found, step())
+
+
+@pytest.mark.parametrize(("make", "third"), [
+    (lambda p: torch.optim.SGD(p, lr=0.1), np.float32(0.5)),  # Adam's are computed with in its type
+    (lambda p: torch.optim.AdamW(p, lr=0.1, amsgrad=True), np.float64(0.5)),
+])  # fmt: skip
+def test_a_rate_of_another_kind(make, third):
+    """An int, a number of NumPy's, a tensor: none is read as what it is not."""
+    tensor = torch.tensor(0.5, dtype=torch.float64)
+    rates = (0.1, 0.2, 1, third, 0.3, tensor, np.float64(0.25), 0.1, 0)
+    found = []
+    for wrap in (lambda f: f, torch.compile):
+        weight = torch.linspace(1, 2, 5, dtype=torch.float64).requires_grad_()
+        optimizer, values = make([weight]), []
+
+        @wrap
+        def step(weight=weight, optimizer=optimizer):
+            optimizer.zero_grad()
+            weight.square().sum().backward()
+            optimizer.step()
+
+        for rate in rates:
+            optimizer.param_groups[0]["lr"] = rate
+            for _ in range(3):
+                step()
+                values.append(weight.detach().clone())
+        found.append(torch.stack(values))
+    torch.testing.assert_close(*found, rtol=1e-12, atol=0)

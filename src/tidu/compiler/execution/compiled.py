@@ -184,7 +184,7 @@ class Compiled:
         handles = [resolved(g, tensors) for g in self.given]
         for place in self.targets.values():
             handles[place]._array()
-        rates = [np.array(rate.value()) for rate in captured.rates]
+        rates = [np.array(rate.value(), np.float64) for rate in captured.rates]
         again = [(k, memory) for k, given in self.renewed
                  if (memory := _only_held(resolved(given, tensors),
                                           *self.forward.made_new[k])) is not None]  # fmt: skip

@@ -1,8 +1,8 @@
 """Numbers of parameter groups that may be others at each call: `Rate`.
 
-Learning rates always are. Momentum, betas and decays are constants of a program until one of them
-has changed between calls, as some schedulers have it; from then on they are inputs, too. Zero is
-another program: what is not there is not computed.
+Learning rates always are, as long as they are floats. Momentum, betas and the decay of weights are
+constants of a program until one of them has changed between calls, as some schedulers have it; from
+then on they are inputs, too, and zero is another program: what is not there is not computed.
 """
 
 from typing import NamedTuple
@@ -63,7 +63,8 @@ def newly_changed(watches):
 
 
 class Rated:
-    """What must hold of an entry that is an input: as many numbers stand there, none is zero."""
+    """What must hold of an entry that is an input: numbers stand there, as many, and none is zero.
+    A learning rate may be any float."""
 
     __slots__ = ("copy", "key", "live")
 
@@ -73,6 +74,8 @@ class Rated:
     def difference(self):
         """(key, what is there, what was there), or None."""
         now, was = self.live.get(self.key), self.copy
+        if self.key in VARYING:
+            return None if isinstance(now, float) else (self.key, now, was)
         if type(now) is type(was) and _may_vary(now) and (now is was or _many(now) == _many(was)):
             return None
         return self.key, now, was

@@ -11,7 +11,7 @@ from operator import is_
 from .buffers import Buffer
 from .cells import MISSING, Attribute, contents
 from .paths import Changed
-from .rates import VARYING, Rated
+from .rates import Rated
 from .sameness import is_equal, same_items, same_keys
 
 __all__ = ["Watches"]
@@ -93,7 +93,7 @@ class Watches:
         for live, copy in reach.lists:
             self.sequences.append(_Sequence(live, copy, held.get(id(live), ())))
         copies = {id(live): copy for live, copy in reach.dicts}
-        keys = {(id(r.group), r.key): r for r in reach.rates if r.key not in VARYING}
+        keys = {(id(r.group), r.key): r for r in reach.rates}
         self.rated = [Rated(r.group, r.key, copies[id(r.group)][r.key]) for r in keys.values()]
         self.cells, self.names = reach.cells, reach.names
         self.classes = [(vars(kind), kind, names) for kind, names in reach.classes]
