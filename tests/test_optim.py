@@ -196,3 +196,14 @@ def test_a_gradient_that_requires_one_is_added_to(computed):
     assert grad.stride() == (1, 2)
     assert grad.requires_grad
     assert (grad.grad_fn is not None) == computed
+
+
+@pytest.mark.parametrize("make", [torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop])
+def test_a_sparse_gradient_is_refused_before_anything_is_changed(make):
+    dense, table = torch.ones(3, requires_grad=True), torch.nn.Embedding(4, 3, sparse=True)
+    optimizer = make([dense, table.weight])
+    (dense * table(torch.tensor([1]))).sum().backward()
+    with pytest.raises(RuntimeError, match="does not support sparse gradients"):
+        optimizer.step()
+    assert dense.tolist() == [1.0, 1.0, 1.0]
+    assert all(not state for state in optimizer.state.values())

@@ -4,6 +4,7 @@ import ctypes
 import os
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 
@@ -147,6 +148,7 @@ def test_functions_of_a_file():
 
 TRAINED = """
 import sys
+from itertools import pairwise
 import tidu as torch
 
 torch.manual_seed(0)
@@ -249,3 +251,19 @@ def test_where_written_memory_may_not_run_all_is_eager(tmp_path, kept):
     assert told.returncode == 0, told.stderr
     assert told.stdout == "True\n"
     assert told.stderr.count("Running eagerly") == 1 and "MemoryDenyWriteExecute" in told.stderr
+
+
+def test_memory_that_is_taken_while_some_is_taken(monkeypatch):
+    """By what the garbage collector runs, for one."""
+    memory, spans = images._Memory(), []
+    new = images._new_block
+
+    def block(size):
+        monkeypatch.setattr(images, "_new_block", new)
+        spans.append((*memory.take(5000),))
+        return new(size)
+
+    monkeypatch.setattr(images, "_new_block", block)
+    spans += [memory.take(size) for size in (1, 4097, 1 << 21, 10)]
+    ranges = sorted((start, start + len(view)) for start, view in spans)
+    assert all(end <= after for (_, end), (after, _) in pairwise(ranges))

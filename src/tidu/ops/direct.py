@@ -367,7 +367,9 @@ def triangle_of(rows, columns, diagonal, upper):
 
 def _triangle_of(rows, columns, diagonal, upper):
     below = np.tri(rows, columns, diagonal - upper, dtype=bool)
-    return np.logical_not(below, out=below) if upper else below
+    found = np.logical_not(below, out=below) if upper else below
+    found.flags.writeable = False  # it may be remembered
+    return found
 
 
 _remembered = lru_cache(16)(_triangle_of)

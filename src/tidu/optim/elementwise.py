@@ -154,18 +154,22 @@ class Elementwise(ByGroup):
         plain, remembers = not group.get("differentiable"), names or self.counts
         traced = LOCAL.tracer is not None and self.counts and self._is_known()
         repeats = LOCAL.tracer.repeats() if traced else None
+        if type(self)._update_sparse is Elementwise._update_sparse:  # refuses, so before all others
+            for p in group["params"]:
+                if _is_sparse(p._grad):
+                    self._update_sparse(group, p, p._grad)
         for p in group["params"]:
             grad = p._grad
             if grad is None:
                 continue
-            if grad._value.dtype is None and grad.is_sparse:
+            if _is_sparse(grad):
                 self._update_sparse(group, p, grad)
                 continue
             # Looking up a state makes it: an optimizer that remembers nothing must not look.
             state = self.state[p] if remembers else None
             if repeats is not None and state and p._value.dtype is None:
-                work = functools.partial(self._one, group, p, grad, state)
-                repeats.run((p, grad, *state.values()), work)
+                update = functools.partial(self._one, group, p, grad, state)
+                repeats.run((p, grad, *state.values()), update)
                 continue
             count = self._counted(group, p, state) if remembers else 0
             numbers = known.get(count)
@@ -236,6 +240,10 @@ def as_real(tensors):
     if not tensors[0].is_complex():
         return tensors
     return [ops.view_as_real(t) if t.is_complex() else t for t in tensors]
+
+
+def _is_sparse(grad):
+    return grad is not None and grad._value.dtype is None and grad.is_sparse
 
 
 def _arrays(tensors):

@@ -8,6 +8,8 @@ __all__ = ["File", "Unknown", "is_file"]
 _X86_64 = 62
 _CONTENT, _SYMBOLS, _ADDRESSES, _EMPTY, _UNWINDING = 1, 2, 4, 8, 0x70000001  # kinds of sections
 _WRITTEN, _LIES, _OF_THREADS = 1, 2, 0x400  # their flags
+_ADDRESSES_ALONE, _WEAK = 9, 2  # a kind of sections and one of symbols
+_PAGE = 4096
 _NAMED = 0xFF00  # numbers of sections from here on are no sections
 _WHOLE = 1  # R_X86_64_64: the whole address, in eight bytes
 _FUNCTION = 2
@@ -34,6 +36,8 @@ class Section:
         self.lies = bool(flags & _LIES) and self.kind != _UNWINDING
         self.written = bool(flags & _WRITTEN)
         if self.lies and (flags & _OF_THREADS or self.kind not in (_CONTENT, _EMPTY)):
+            raise Unknown
+        if self.kind == _ADDRESSES_ALONE or (self.lies and align > _PAGE):
             raise Unknown
 
     def content(self):
@@ -71,6 +75,8 @@ class File:
         for at in range(section.offset, end, section.entry):
             name, info, _, home, value, size = struct.unpack_from("<IBBHQQ", self.code, at)
             text = self.code[names + name : self.code.index(b"\0", names + name)].decode()
+            if info >> 4 == _WEAK:
+                raise Unknown
             yield Symbol(text, home, value, size, info & 15 == _FUNCTION, info >> 4 == 1)
 
     def functions(self):

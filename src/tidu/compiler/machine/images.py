@@ -16,9 +16,9 @@ from functools import cache
 
 from . import elf, symbols
 
-__all__ = ["image", "is_image", "may_run", "place"]
+__all__ = ["FORMAT", "image", "is_image", "may_run", "place"]
 
-_MAGIC = b"tidu-image-1\n"
+FORMAT = b"tidu-image-1\n"
 _BLOCK = 1 << 20  # bytes of memory taken at a time; what is not written takes none
 _ADDRESS = struct.Struct("<Q")
 _READ_AND_RUN = 5  # PROT_READ | PROT_EXEC of <sys/mman.h>
@@ -31,7 +31,7 @@ def image(objects):
     if not objects or not all(map(elf.is_file, objects)):
         return None
     try:
-        return _MAGIC + marshal.dumps(_Layout([elf.File(code) for code in objects]).told())
+        return FORMAT + marshal.dumps(_Layout([elf.File(code) for code in objects]).told())
     except elf.Unknown:
         return None
 
@@ -47,7 +47,7 @@ def may_run():
 
 
 def is_image(code):
-    return code.startswith(_MAGIC)
+    return code.startswith(FORMAT)
 
 
 class _Layout:
@@ -100,16 +100,22 @@ class _Memory:
     """Pages for images; code is not written once it may run."""
 
     def __init__(self):
-        self.block, self.start, self.free = None, 0, 0
+        self.now = None, 0, 0  # the block, its address, and what of it is taken
 
     def take(self, size):
-        """(address, a view to write) of so many bytes, on pages of their own."""
+        """(address, a view to write) of so many bytes, on pages of their own. What the garbage
+        collector runs meanwhile may take some, too: then it is looked again."""
         size += -size % mmap.PAGESIZE
-        if self.block is None or self.free + size > len(self.block):
-            self.block = _new_block(max(size, _BLOCK))
-            self.start, self.free = ctypes.addressof(ctypes.c_char.from_buffer(self.block)), 0
-        at, self.free = self.free, self.free + size
-        return self.start + at, memoryview(self.block)[at : at + size]
+        while True:
+            before = self.now
+            block, start, at = before
+            if block is None or at + size > len(block):
+                block, at = _new_block(max(size, _BLOCK)), 0
+                start = ctypes.addressof(ctypes.c_char.from_buffer(block))
+            after = block, start, at + size
+            if self.now is before:
+                self.now = after
+                return start + at, memoryview(block)[at : at + size]
 
 
 _BLOCKS: list = []  # code in use is never unmapped
@@ -147,7 +153,7 @@ def place(code, imported, names):
     return found, [(start + at, size, name) for at, size, name in functions]
 
 
-_HEAD, _ALL = len(_MAGIC), (1 << 64) - 1
+_HEAD, _ALL = len(FORMAT), (1 << 64) - 1
 
 
 def _protect(start, size, how):

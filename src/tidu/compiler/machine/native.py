@@ -63,9 +63,9 @@ class _Host:
         data = key and cache.read(key)
         if not data:
             return False
+        cache.most()  # an error in what the user set is told now
         for name, value in zip(_TOLD, marshal.loads(data), strict=True):
             setattr(self, name, value)
-        cache.most()  # an error in what the user set is told now
         return True
 
     def _start(self):
@@ -143,8 +143,8 @@ def _key_of_host():
     lines = [line for line in first[0].split("\n") if line.startswith(_DECIDE)]
     if len(lines) < len(_DECIDE) or not first[1]:
         return None
-    return cache.key_of("host", library.path, status.st_size, status.st_mtime_ns, sys.platform,
-                        platform.machine(), os.environ.get("TIDU_CPU"), *lines)  # fmt: skip
+    found = library.path, status.st_size, status.st_mtime_ns, sys.platform, platform.machine()
+    return cache.key_of("host", _TOLD, *found, os.environ.get("TIDU_CPU"), *lines)
 
 
 _FIRST = 1 << 14  # characters that tell of the first processor
@@ -349,7 +349,7 @@ def make_room():
 
 def compiler():
     """What makes the code and for which processor, for the cache."""
-    version = HOST.version + "+".join((*_PASSES, *_WITHOUT))
+    version = HOST.version + "+".join((*_PASSES, *_WITHOUT, repr(images.FORMAT)))
     return f"{HOST.triple} {HOST.cpu} {HOST.features} {HOST.optimization} {version}"
 
 
@@ -383,6 +383,8 @@ def _without_passes():
 
 
 _OPTIONS = across(threading.RLock())
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_ACTIVE.clear)
 
 
 def _set_options(how):
@@ -438,8 +440,8 @@ def _emitted(machine, module, binary):
 
 def _compile(text, plain=False, binary=True):
     """The object file of a text, or its assembler text."""
-    with _without_passes(), HOST.machine_for(plain) as machine, binding.create_context() as context:
-        with _parsed(text, context) as module:
+    with at_work(), _without_passes(), HOST.machine_for(plain) as machine:
+        with binding.create_context() as context, _parsed(text, context) as module:
             _optimize(module, machine)
             return _emitted(machine, module, binary)
 

@@ -3,6 +3,7 @@
 Written where `TIDU_PERF=1`, or where the interpreter itself supports perf (`-X perf`).
 """
 
+import contextlib
 import os
 import sys
 
@@ -21,8 +22,14 @@ def wanted():
 def note(functions):
     """Append functions, as (address, size, name)."""
     lines = [f"{address:x} {size:x} tidu:{name}\n" for address, size, name in functions]
-    with open(f"/tmp/perf-{os.getpid()}.map", "a", encoding="utf-8") as file:
-        file.write("".join(lines))
+    with contextlib.suppress(OSError):  # profiles then lack the names, and nothing else does
+        handle = os.open(f"/tmp/perf-{os.getpid()}.map", _APPEND, 0o600)
+        with os.fdopen(handle, "a", encoding="utf-8") as file:
+            file.write("".join(lines))
+
+
+# Not through a link, which somebody else may have put there.
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
 
 
 def of_objects(objects, addresses):
