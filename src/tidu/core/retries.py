@@ -82,7 +82,7 @@ def asked(function):
             raise failed
         return asking(*args, **words)
 
-    asking.words_errors = True  # type: ignore[attr-defined]
+    asking.words_errors = True
     return asking
 
 
