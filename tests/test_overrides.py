@@ -417,3 +417,13 @@ def test_handlers_see_operators_under_their_names():
         CALLS.clear()
         assert type(call()) is Logged
         assert CALLS[0].__name__ == name and CALLS[0] is getattr(torch.Tensor, name)
+
+
+def test_a_plain_subclass_that_comes_later_leaves_operators_to_a_class_that_asks():
+    class Later(torch.Tensor):
+        __torch_function__ = torch._C._disabled_torch_function_impl
+
+    x, later = Logged(torch.ones(2)), Later(torch.ones(2))
+    for call in (lambda: later * x, lambda: x * later, lambda: later - x):
+        CALLS.clear()
+        assert type(call()) is Logged and CALLS

@@ -12,6 +12,7 @@ import threading
 from contextlib import contextmanager
 from importlib import import_module
 from types import FunctionType, SimpleNamespace
+from weakref import WeakSet
 
 from .core.handle import TensorBase
 from .core.modes import LOCAL, count_special
@@ -69,6 +70,7 @@ def _disabled_torch_function_impl(cls, func, types, args=(), kwargs=None):
 
 
 _DRESSED: set = set()
+_ASKING: WeakSet = WeakSet()  # subclasses of Tensor with a __torch_function__ of their own
 # Classes known not to intercept; others join them when they are first met.
 _PLAIN = Ignored((int, float, complex, bool, str, type(None)))
 
@@ -314,11 +316,11 @@ def _asking(owner, name, public_name):
 
 def subclassed(cls):
     """Called for each new subclass of Tensor."""
-    if _is_off(cls.__torch_function__):
-        return
-    dress(cls)
+    if not _is_off(cls.__torch_function__):
+        _ASKING.add(cls)
+        dress(cls)
     # A parameter times such a tensor is its business as well: Python asks the parameter first.
-    for kind in TensorBase.handle_class.__subclasses__():
+    for kind in TensorBase.handle_class.__subclasses__() if _ASKING else ():
         if kind not in _DRESSED and _is_off(kind.__torch_function__):
             _DRESSED.add(kind)
             dress(kind)

@@ -2,6 +2,7 @@
 (`numbers.py`), and its methods (`tensor_methods.py`), which are the functions of `ops`. Read the
 operators, then `backward`."""
 
+import sys
 import warnings
 import weakref
 from collections import OrderedDict
@@ -78,7 +79,8 @@ class Tensor(TensorMethods, LateMethods, ToNumbers, TensorBase):
         pass
 
     def __init_subclass__(cls):
-        if not getattr(cls.__torch_function__, "plain_results", False):
+        plain = getattr(cls.__torch_function__, "plain_results", False)
+        if not plain or f"{_ROOT}.overrides" in sys.modules:
             overrides.subclassed(cls)
 
     @classmethod
