@@ -28,12 +28,23 @@ plain_results.plain_results = True  # type: ignore[attr-defined]  # so no call i
 
 
 def by_name(cls, func, types, args=(), kwargs=None):
-    """A `__torch_function__`: what the class has in `handlers` under the function's name."""
-    handler = cls.handlers.get(func.__name__)
+    """A `__torch_function__`: what the class has in `handlers` under the function's name, or of an
+    operator under that of the function it stands for."""
+    name = _STANDS_FOR.get(func.__name__, func.__name__)
+    handler = cls.handlers.get(name)
     if handler is None:
-        raise cls._missing(func.__name__)
+        raise cls._missing(name)
     with overrides.DisableTorchFunctionSubclass():
         return handler(func, *args, **(kwargs or {}))
+
+
+_STANDS_FOR = {
+    "__and__": "bitwise_and", "__or__": "bitwise_or", "__xor__": "bitwise_xor",
+    "__invert__": "bitwise_not", "__lshift__": "bitwise_left_shift",
+    "__rshift__": "bitwise_right_shift", "__floordiv__": "floor_divide",
+    "__rfloordiv__": "floor_divide", "__rsub__": "rsub", "__rpow__": "pow", "__rmod__": "remainder",
+    "__rmatmul__": "matmul", "__getitem__": "getitem",
+}  # fmt: skip
 
 
 class Meeting(Reading):

@@ -69,16 +69,17 @@ def _handle(value):
     return handle
 
 
-def directly(compute, several=None, recording=None):
+def directly(compute, several=None, recording=None, rewords=True):
     """Decorates a function: `compute`, with its arguments, gives the array of the result, or None
     for what it leaves to the function. It may raise where the function has the better message.
     `several(values, places)` puts two results together; `recording` is asked where `compute` gives
-    None, and gives a tensor with its history, or None."""
+    None, and gives a tensor with its history, or None. `rewords`: errors that arguments explain
+    become those of torch's function of this name."""
 
     def dress(slow):
         flags = getattr(slow, "flags", None)  # which arguments must be bools
         first = 1 << 30 if flags is None else flags.first
-        general = worded(slow)
+        general = worded(slow) if rewords else slow
 
         def fast(*args, **words):
             if STATE.listeners:

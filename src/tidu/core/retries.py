@@ -47,7 +47,7 @@ def remedy(again, function, name, args, words, error):
 
 def worded(function):
     """Decorates a general function: an error that its arguments explain becomes PyTorch's."""
-    if hasattr(function, "flags") or hasattr(function, "words_errors"):  # `strict`, `asked`
+    if hasattr(function, "flags"):  # `strict` has done it
         return function
 
     @wraps(function)
@@ -82,7 +82,6 @@ def asked(function):
             raise failed
         return asking(*args, **words)
 
-    asking.words_errors = True
     return asking
 
 

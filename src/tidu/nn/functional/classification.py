@@ -182,7 +182,7 @@ def _smoothed(logarithms, target, weight, ignore_index, reduction, smoothing, di
     return (1 - smoothing) * loss + smoothing / logarithms.size(dim) * spread
 
 
-@directly(_nll_loss, recording=_recorded_nll_loss)
+@directly(_nll_loss, recording=_recorded_nll_loss, rewords=False)
 @asked
 def nll_loss(
     input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"
