@@ -82,6 +82,7 @@ def outcome(function, form, other, dtype, general):
     return z.dtype, z.shape, z.stride(), repr(z.tolist()), heard
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_as_the_general_way(name, form):

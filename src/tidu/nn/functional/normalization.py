@@ -167,7 +167,7 @@ def _layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     )[0]  # fmt: skip
 
 
-@directly(_layer_norm)
+@directly(_layer_norm, rewords=False)
 @asked
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     """Normalise over the last dimensions, which have shape ``normalized_shape``."""
