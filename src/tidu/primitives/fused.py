@@ -14,9 +14,9 @@ from numpy import ndarray
 
 from ..base.frames import unheard
 from ..base.lazy import lazy_module
-from ..core.handle import TensorBase
+from ..core.handle import TensorBase, element_type
 from ..core.primitive import Derived, bind
-from .base import HALVES
+from .base import HALVES, cast
 from .define import (
     Binary,
     Elementwise,
@@ -91,6 +91,10 @@ class Wide:
     __slots__ = ()
 
     def backward(self, g, saved, params, edges):
+        if isinstance(g, TensorBase) and g._value.dtype is None and element_type(g) in HALVES:
+            wide = super().backward(_widened(g), [_widened(s) for s in saved], params, edges)
+            kind = element_type(g)  # a program that is recorded computes them so, too
+            return [c if c is None else cast(c, to=kind, origin=element_type(c)) for c in wide]
         if g.__class__ is ndarray and g.itemsize > 2 or not _narrow(g):
             return super().backward(g, saved, params, edges)
         wide = super().backward(_wide(g), [_wide(s) for s in saved], params, edges)
@@ -121,6 +125,17 @@ _CLASSES = {  # without and with float32 for the 16-bit floats
 
 def _narrow(value):
     return not isinstance(value, TensorBase) and getattr(value, "dtype", None) in HALVES
+
+
+def _widened(value):
+    """The same of what may be a tensor."""
+    if not isinstance(value, TensorBase):
+        return _wide(value)
+    kind = element_type(value)
+    return cast(value, to=_F32, origin=kind) if kind in HALVES else value
+
+
+_F32 = np.dtype(np.float32)
 
 
 def _wide(value):
