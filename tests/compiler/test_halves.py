@@ -152,3 +152,18 @@ def test_cross_entropy_of_probabilities_has_slopes(dtype, compiled):
         right.sum().backward()
         torch.testing.assert_close(found.double(), right, rtol=unit, atol=unit)
         torch.testing.assert_close(x.grad.double(), wide.grad, rtol=2 * unit, atol=unit)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("function", [
+    torch.nn.functional.softplus, torch.nn.functional.silu, torch.nn.functional.gelu,
+    torch.nn.functional.elu,
+])  # fmt: skip
+def test_gradients_of_fused_functions_are_computed_wide(function, dtype):
+    """exp(18) is no float16; the gradient is one."""
+    x = torch.tensor([-30.0, -9.0, -0.3, 0.2, 5.0, 11.5, 18.0, 21.0], dtype=dtype)
+    x.requires_grad_()
+    (expected,) = torch.autograd.grad(function(x).sum(), x)
+    (found,) = torch.autograd.grad(torch.compile(function)(x).sum(), x)
+    assert found.dtype is dtype and expected.isfinite().all()
+    torch.testing.assert_close(found, expected)
