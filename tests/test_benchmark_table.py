@@ -71,6 +71,7 @@ def test_first_calls_have_a_table_of_their_own(run):
     assert run.tables.first_table({}) == []
 
 
+@pytest.mark.slow
 def test_a_process_answers_with_its_time_and_its_results(run):
     times, results = run.processes.first_calls("W3", "tidu.compile", 1)
     assert 0 < times["again"] < times["empty"]

@@ -106,6 +106,7 @@ print(count, *lost, sep="\\n")
 """
 
 
+@pytest.mark.slow
 def test_public_functions_and_classes_are_pickled():
     served = [sys.executable, "-m", "tidu", "run", "-c", PICKLED]
     count, *lost = subprocess.run(
@@ -127,6 +128,7 @@ class Holder(nn.Module):
         self.kinds, self.act = list(CLASSES), nn.ReLU
 
 
+@pytest.mark.slow
 def test_classes_of_torch_are_pickled_as_values():
     held = Holder()
     for back in (pickle.loads(pickle.dumps(held)), copy.deepcopy(held), saved_and_loaded(held)):

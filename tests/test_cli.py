@@ -59,6 +59,7 @@ def test_ops_that_are_not_there(capsys):
     assert "no primitive has 'sinx' in its name" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes break in another way there")
 @pytest.mark.parametrize("arguments", [["--help"], ["-V"], ["ops"], *[[c, "-h"] for c in COMMANDS]])
 def test_a_reader_that_goes_away(arguments):

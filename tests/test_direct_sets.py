@@ -128,6 +128,7 @@ class Listener:
     applied = pass_begins = pass_ends = visited = lambda self, *args: None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vector", VECTORS)
 @pytest.mark.parametrize("name", CALLS)
 def test_as_the_general_function(name, vector):

@@ -56,6 +56,7 @@ CASES = [(name, layout) for name in FUNCTIONS for layout in LAYOUTS]
 CASES += [(name, torch.jagged) for name in JAGGED_ONLY]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "layout"), CASES, ids=str)
 def test_derivatives_are_those_of_the_rows(name, layout):
     of_nested, of_row = both({**FUNCTIONS, **JAGGED_ONLY}[name])

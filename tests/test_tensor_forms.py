@@ -214,6 +214,7 @@ def test_every_truncation(name):
             loaded(data[:length])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMS)
 def test_flipped_bits(name):
     """In the pickle and in the numbers, with right check sums: what still loads has a text."""

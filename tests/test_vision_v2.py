@@ -139,6 +139,7 @@ FAMILY = ["AutoAugment()", "AutoAugment(T.AutoAugmentPolicy.CIFAR10)", "RandAugm
           "RandAugment(num_ops=3, magnitude=20, fill=7)"]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", FAMILY)
 @pytest.mark.parametrize("space", [v1, v2], ids=["v1", "v2"])
 @pytest.mark.parametrize("picture", [False, True], ids=["tensor", "picture"])

@@ -27,6 +27,7 @@ def told():
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)
 def test_graphs_are_pytorchs(program, told):
     assert told[program.__name__] == PYTORCHS[program.__name__]

@@ -70,6 +70,7 @@ def same(function, *operands, tolerance):
             np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=tolerance, atol=tolerance * 30)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize(("dtype", "tolerance"), TYPES)
 def test_operands_of_every_kind(case, dtype, tolerance, made):
@@ -92,6 +93,7 @@ def test_operands_of_every_kind(case, dtype, tolerance, made):
     assert not any(isinstance(s, Fused) for p in made for s in p.plan.steps)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize(("dtype", "tolerance"), TYPES)
 def test_gradients(case, dtype, tolerance, made):

@@ -49,6 +49,7 @@ def test_which_products():
     assert served(lambda x, y: x @ y.T, x, torch.ones(8, 64)) == [False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("program", [
     lambda a, v, w: a @ v, lambda a, v, w: w @ a, lambda a, v, w: a.T @ w, lambda a, v, w: v @ a.T,

@@ -20,6 +20,7 @@ from tidu.core.native import NATIVE
 from tidu.optim.kernels import Arrays
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", [torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop])
 def test_a_trial_that_ends_leaves_no_garbage(optimizer, monkeypatch):
     """An optimizer makes its states in its first step, which so is none to compile."""

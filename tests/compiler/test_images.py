@@ -238,6 +238,7 @@ print(torch.allclose(step(x), model(x).log_softmax(-1).cumsum(0), rtol=1e-4))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [False, True], ids=["compiled", "kept"])
 def test_where_written_memory_may_not_run_all_is_eager(tmp_path, kept):
     settings = {**os.environ, "TIDU_CACHE_DIR": str(tmp_path)}

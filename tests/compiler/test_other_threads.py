@@ -45,6 +45,7 @@ ACTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ACTS)
 def test_another_thread_never_meets_a_stand_in(name, monkeypatch):
     act, wanted = ACTS[name]

@@ -37,6 +37,7 @@ def optimizer_of(update):
     return Own
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("update", UPDATES.values(), ids=UPDATES)
 def test_a_schedule_needs_no_second_version(update, dtype):

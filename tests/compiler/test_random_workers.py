@@ -23,6 +23,7 @@ def _fate(seed):
     return f"seed {seed}: differs" if seed % 5 == 0 else None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_every_seed_is_told_of_once(jobs, monkeypatch, capfd):
     monkeypatch.setattr(random_workers, "CHUNK", 4)

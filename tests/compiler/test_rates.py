@@ -69,6 +69,7 @@ def compared(make, schedule):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", [one_cycle, cycles, decays])
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_two_programs_serve_a_schedule(name, schedule):

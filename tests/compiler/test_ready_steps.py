@@ -366,6 +366,7 @@ def _run(make, compiled, calls=5):
     return told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MAKERS)
 def test_after_each_call_all_is_as_eagerly(name):
     for mine, eager in zip(_run(MAKERS[name], True), _run(MAKERS[name], False), strict=True):

@@ -47,6 +47,7 @@ LAYERS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_the_same_bits(layer, dtype, monkeypatch, made):

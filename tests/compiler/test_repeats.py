@@ -77,6 +77,7 @@ def trained(make, options):
     return graphs, [*losses, *[v for p in model.parameters() for v in p.flatten().tolist()]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make, options", OPTIMIZERS)
 def test_copied_updates_are_those_recorded_one_by_one(make, options, monkeypatch):
     copies, copy = [], Repeats._copy

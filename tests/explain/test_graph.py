@@ -146,6 +146,7 @@ assert len(ex.document["passes"]) == 1
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", IMPORTS)
 @pytest.mark.parametrize("second", ["", "import tidu.explain.entry, tidu.program.ir"])
 def test_names_agree_in_every_order_of_import(first, second):

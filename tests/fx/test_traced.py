@@ -54,6 +54,7 @@ def assert_same(found, wanted):
                 assert a == b
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUN)
 def test_code_computes_the_same(name):
     program, concrete, _ = PROGRAMS[name]
@@ -70,6 +71,7 @@ def test_code_computes_the_same(name):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUN)
 def test_copies_and_pickles_are_the_same(name):
     program, concrete, _ = PROGRAMS[name]

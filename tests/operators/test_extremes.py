@@ -124,6 +124,7 @@ def test_variance_far_from_zero(shift):
     assert torch.var(narrow).item() == pytest.approx(float(variance), rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("native", [True, False])
 @pytest.mark.parametrize("size", [10_000, 1_000_000, 3_000_001])
 def test_sums_are_pairwise(size, native, monkeypatch):
@@ -211,6 +212,7 @@ SHAPES = [(64, 128, 256), (256, 100, 8), (2000, 50, 3), (16, 32, 65), (3, 70, 5,
           (4, 2048, 56), (1, 500, 77), (2, 1, 40000), (5000, 1, 7)]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_sums_over_any_axes(shape, dtype):

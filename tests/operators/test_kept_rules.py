@@ -107,6 +107,7 @@ def _derivatives(call, dtype):
     return [t.detach() for t in (*first, *second, ahead)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.complex128])
 @pytest.mark.parametrize("name", COMPOSED)
 def test_composed_rules_that_are_read_are_those_that_are_derived(name, dtype, monkeypatch):

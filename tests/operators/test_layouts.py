@@ -18,6 +18,7 @@ def test_orders(expression):
 
 
 # Compiled programs give no memory with gaps, as that of a solution in the place of the right side.
+@pytest.mark.slow
 @pytest.mark.parametrize("expression", [e for e in LINES if not e.startswith("la.lstsq(T")])
 def test_orders_of_compiled_results(expression):
     def compiled(text, names):

@@ -25,6 +25,7 @@ def wide(prim):
             yield args, params
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAIRS)
 def test_transpose(name):
     back, checked = PAIRS[name], 0

@@ -101,6 +101,7 @@ def outcome(call, form, dtype, of_leaf):
     return out.dtype, out.stride(), repr(out.detach()), graph, repr(first), repr(second)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", CASES)

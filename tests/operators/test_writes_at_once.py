@@ -94,6 +94,7 @@ def outcome(call, dtype, form, run):
     return same, x.dtype, x.shape, x.stride(), x._version - before, x.tolist(), base.tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", CALLS)
