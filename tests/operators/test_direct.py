@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from ways import generally
 
 import tidu
-from tidu.core.modes import UNHURRIED, listen, unlisten
 
 MADE = {
     "arange": lambda: tidu.arange(7),
@@ -61,14 +61,6 @@ VIEWS = {
     "split": lambda x: x.split(3, -1)[-1],
     "unbind": lambda x: x.unbind(1)[2],
 }
-
-
-def generally(function, *args):
-    listen(UNHURRIED)
-    try:
-        return function(*args)
-    finally:
-        unlisten(UNHURRIED)
 
 
 @pytest.mark.parametrize("dtype", [tidu.float32, tidu.float64], ids=str)

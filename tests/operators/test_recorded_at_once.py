@@ -1,9 +1,9 @@
 """Operations of few elements that record at once: values, nodes and refusals of the general way."""
 
 import pytest
+from ways import generally
 
 import tidu
-from tidu.core.modes import UNHURRIED, listen, unlisten
 from tidu.nn import functional as F
 
 CASES = {
@@ -54,14 +54,6 @@ FORMS = {
 def unrecorded(x, y):
     with tidu.no_grad():
         return F.cross_entropy(x, y)
-
-
-def generally(function, *args):
-    listen(UNHURRIED)
-    try:
-        return function(*args)
-    finally:
-        unlisten(UNHURRIED)
 
 
 def saved(node):

@@ -3,9 +3,9 @@ does, in values, versions, history and refusals."""
 
 import numpy as np
 import pytest
+from ways import generally
 
 import tidu
-from tidu.core.modes import UNHURRIED, listen, unlisten
 
 TYPES = [tidu.float32, tidu.float64, tidu.float16, tidu.bfloat16, tidu.int64, tidu.int32,
          tidu.uint8, tidu.bool, tidu.complex64]  # fmt: skip
@@ -67,14 +67,6 @@ FORMS = {
     "0-dim view": lambda x: x[2],
     "empty": lambda x: x[:0],
 }
-
-
-def generally(function, *args):
-    listen(UNHURRIED)
-    try:
-        return function(*args)
-    finally:
-        unlisten(UNHURRIED)
 
 
 def made(dtype, form):
