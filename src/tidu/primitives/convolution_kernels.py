@@ -196,7 +196,7 @@ def _by_layout(layout, x, w, bias, pads, result):
         columns = layout.columns(padded(x[block], pads))
         y = np.empty((len(columns), matrix.shape[0], columns[0].shape[1]), x.dtype)
         for row, col in zip(y, columns, strict=True):
-            np.dot(matrix, col, out=row)
+            np.matmul(matrix, col, out=row)  # not `dot`, which takes one element for a number
             if bias is not None:
                 row += bias[:, None]  # here, while the row is in the cache
         target = layout.split(result[block])
@@ -299,7 +299,7 @@ def weight_gradient(x, g, stride, padding, dilation, groups, kernel):
         columns = layout.columns(padded(x[block], pads))
         rows = layout.split(g[block]).transpose(0, 2, 3, 1).reshape(len(columns), -1, shape[0])
         for col, row in zip(columns, rows, strict=True):
-            total += col.dot(row)
+            total += np.matmul(col, row)
     return layout.unmatrix(total.T)
 
 
@@ -373,7 +373,7 @@ def _window_parts(g, w, groups):
     channels = groups * w.shape[1]
     if groups == 1 and count > 1 and prod(out) < SMALL:
         flat = g.reshape(count, g.shape[1], -1).swapaxes(0, 1).reshape(g.shape[1], -1)
-        parts = w.reshape(w.shape[0], -1).T.dot(flat)
+        parts = np.matmul(w.reshape(w.shape[0], -1).T, flat)
         parts = parts.reshape(channels, *kernel, count, *out)
         return np.moveaxis(parts, 1 + len(kernel), 0)
     matrix = w.reshape(groups, w.shape[0] // groups, -1).swapaxes(1, 2)

@@ -14,7 +14,7 @@ from ..core.native import NATIVE
 from ..core.primitive import OUT, SHAPES
 from .base import reduce_sum, reshape, transpose
 from .composed import composed, pullback
-from .contraction import matmul, rows
+from .contraction import dot, matmul, rows
 from .functions import sigmoid, tanh
 from .structural import concatenate, split, unbind
 
@@ -44,7 +44,7 @@ def _by_steps(gates, hidden, cell, weight, bias):
     states[0], cells[0] = hidden, cell
     acts = np.empty(gates.shape, gates.dtype)
     for t in range(steps):
-        sums = states[t].dot(weight.T)
+        sums = dot(states[t], weight.T)
         sums += gates[t]
         if bias is not None:
             sums += bias
@@ -80,7 +80,7 @@ def _lstm_back_by_steps(g, dc, cells, acts, weight):
                   dc * into * (1 - new * new), dh * squashed * ((1 - out) * out)]  # fmt: skip
         np.concatenate(slopes, axis=1, out=sums[t])
         dc = dc * forget
-        dh = sums[t].dot(weight)
+        dh = dot(sums[t], weight)
     return sums, dh, dc
 
 
@@ -164,7 +164,7 @@ def _gru_by_steps(gates, hidden, weight, bias):
     acts = np.empty((steps, count, 4 * size), gates.dtype)
     states[0] = hidden
     for t in range(steps):
-        sums = states[t].dot(weight.T)
+        sums = dot(states[t], weight.T)
         if bias is not None:
             sums += bias
         two, own = sums[:, : 2 * size], sums[:, 2 * size :]
@@ -199,7 +199,7 @@ def _gru_back_by_steps(g, states, acts, weight):
         to_reset = to_new * kept * ((1 - reset) * reset)
         np.concatenate([to_reset, to_update, to_new], axis=1, out=sums[t])
         np.concatenate([to_reset, to_update, to_new * reset], axis=1, out=owns[t])
-        dh = dh * update + owns[t].dot(weight)
+        dh = dh * update + dot(owns[t], weight)
     return sums, owns, dh
 
 
