@@ -313,3 +313,18 @@ def test_the_matrix_lists_formulas(capsys):
     for _, name, prim in all_primitives():
         if isinstance(prim, (Fused, OverAxes)) and isinstance(prim, Derived):
             assert f"{name} " in listed and prim.told in listed
+
+
+@pytest.mark.parametrize("dtype", [tidu.float64, tidu.float32, tidu.float16, tidu.bfloat16])
+@pytest.mark.parametrize("name", ["maximum", "minimum", "fmax", "fmin"])
+def test_which_of_two_zeros_is_the_same_compiled(name, dtype):
+    operator = getattr(tidu, name)
+    run = tidu.compile(lambda x, y: operator(x, y), fullgraph=True, dynamic=True)
+    for count in (1, 2, 9, 33, 100):
+        x = tidu.tensor(([0.0, -0.0, 0.0, -0.0, 1.0, -1.0, tidu.nan] * 15)[:count], dtype=dtype)
+        for a, b in ((x[:, None], x[None]), (x.clone(), x.flip(0)), (x, x.roll(1)), (x, -x[:1])):
+            signs = operator(a, b).signbit()
+            assert signs.equal(run(a, b).signbit())
+            if name.startswith("f"):  # the first of equals, at any length
+                both = (a == b).expand_as(signs)
+                assert signs[both].equal(a.signbit().expand_as(signs)[both])

@@ -148,18 +148,39 @@ nonzero_count = fused("nonzero", "1 if x != 0 else 0", lambda x: (x != 0).astype
 # --- extrema: at a tie both get half, as PyTorch has it -----------------------------------------
 
 
+def _second_of_zeros(ufunc):
+    """Of two zeros the second: NumPy's loop of halves gives the first."""
+    return lambda x, y: ufunc(y, x) if x.dtype == np.float16 else ufunc(x, y)
+
+
 # The sum is NaN as one of them is, and passes the gradient to both.
 maximum = fused(
-    "maximum", "y if x < y else x if y < x else x / 2 + y / 2 if x == y else x + y", np.maximum,
+    "maximum", "y if x < y else x if y < x else x / 2 + y / 2 if x == y else x + y",
+    _second_of_zeros(np.maximum),
     inputs=_PAIR, tex="maximum(x, y)",
 )  # fmt: skip
 minimum = fused(
-    "minimum", "y if x > y else x if y > x else x / 2 + y / 2 if x == y else x + y", np.minimum,
+    "minimum", "y if x > y else x if y > x else x / 2 + y / 2 if x == y else x + y",
+    _second_of_zeros(np.minimum),
     inputs=_PAIR, tex="minimum(x, y)",
 )  # fmt: skip
-fmax = fused("fmax", "x if (x >= y) | isnan(y) else y", np.fmax, inputs=_PAIR,
+
+
+def _first_of_zeros(ufunc):
+    """Of two zeros the first, as PyTorch gives it: NumPy's choice goes by the loop it takes."""
+
+    def eval(x, y):
+        out = ufunc(x, y)
+        if out.dtype.kind in "fV" and (zeros := out == 0).any():
+            out = np.where(zeros & (x == y), x, out)[()]
+        return out
+
+    return eval
+
+
+fmax = fused("fmax", "x if (x >= y) | isnan(y) else y", _first_of_zeros(np.fmax), inputs=_PAIR,
              tex="maximum(x, y)")  # fmt: skip
-fmin = fused("fmin", "x if (x <= y) | isnan(y) else y", np.fmin, inputs=_PAIR,
+fmin = fused("fmin", "x if (x <= y) | isnan(y) else y", _first_of_zeros(np.fmin), inputs=_PAIR,
              tex="minimum(x, y)")  # fmt: skip
 
 
