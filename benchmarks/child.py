@@ -33,13 +33,18 @@ def library_of(name):
     return torch
 
 
+# What tidu's compiler imports in a process of its own.
+ELSEWHERE = {f"tidu.compiler.machine.{name}" for name in ("llvm", "server")}
+
+
 def import_compiler(name):
     """All that the library's compiler imports, so that it is not counted as a call's time."""
     for compiler in COMPILERS.get(name, ()):
         module = importlib.import_module(compiler)
         if compiler == "tidu.compiler":
             for found in pkgutil.walk_packages(module.__path__, f"{compiler}."):
-                importlib.import_module(found.name)
+                if found.name not in ELSEWHERE:
+                    importlib.import_module(found.name)
 
 
 def program_of(name, workload, build):

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 import tidu as torch
-from tidu.compiler.machine import cache, elf, images, native
+from tidu.compiler.machine import cache, elf, images, native, service
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux") or os.uname().machine != "x86_64",
@@ -170,7 +170,8 @@ print([step().item() for _ in range(3)], "llvmlite" in sys.modules)
 
 
 def run(folder, program=TRAINED, **others):
-    env = {**os.environ, "TIDU_CACHE_DIR": str(folder), **others}
+    here = {"TIDU_CACHE_DIR": str(folder), "TIDU_COMPILER_PROCESS": "0"}
+    env = {**os.environ, **here, **others}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=env)
     assert done.returncode == 0, done.stderr
     return done.stdout.rsplit(maxsplit=1)
@@ -187,6 +188,7 @@ def test_a_second_process_does_not_load_llvm(tmp_path):
 
 def test_what_is_kept_of_the_processor_is_what_llvm_says(tmp_path, monkeypatch):
     monkeypatch.setenv("TIDU_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(service, "serves", lambda: False)
     hosts = [native._Host() for _ in range(2)]
     for host in hosts:
         assert host.vector_bytes
@@ -198,6 +200,7 @@ def test_what_is_kept_of_the_processor_is_what_llvm_says(tmp_path, monkeypatch):
 def test_a_processor_that_is_not_described_is_asked_for(tmp_path, monkeypatch):
     monkeypatch.setenv("TIDU_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(native, "_DECIDE", (*native._DECIDE, "something else"))
+    monkeypatch.setattr(service, "serves", lambda: False)
     for _ in range(2):
         host = native._Host()
         assert host.vector_bytes and host.started

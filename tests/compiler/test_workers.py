@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 
 import tidu as torch
-from tidu.compiler.machine import cache, images, native, pieces, workers
+from tidu.compiler.machine import cache, images, llvm, native, pieces, service, workers
 from tidu.core.blocks import THREADS
 
 COUNT = 40
@@ -38,9 +38,12 @@ def value(address, x):
     return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(address)(x)
 
 
-@pytest.fixture
-def two(monkeypatch, tmp_path):
-    """Two cores, and a cache that is empty."""
+@pytest.fixture(params=["here", "apart"])
+def two(request, monkeypatch, tmp_path):
+    """Two cores, and a cache that is empty; LLVM in this process, or in one of its own."""
+    if request.param == "apart" and not service.possible():
+        pytest.skip("no process has LLVM for others here")
+    monkeypatch.setattr(service, "serves", lambda: request.param == "apart")
     monkeypatch.setattr(THREADS, "count", 2)
     native._BEGUN.clear()  # what other programs began and never loaded
     monkeypatch.setenv("TIDU_CACHE_DIR", str(tmp_path))
@@ -71,7 +74,7 @@ def test_threads_are_gone_when_there_is_nothing_to_do(two):
     for thread in list(workers._RUNNING):
         thread.join(10)
     assert not workers._RUNNING and threading.active_count() == before
-    assert not native._ACTIVE  # LLVM's options are as they were
+    assert not llvm.ACTIVE  # LLVM's options are as they were
 
 
 def test_one_core_starts_no_thread(two, monkeypatch):
@@ -134,6 +137,9 @@ def test_without_memory_in_a_thread_the_caller_does_it(two, monkeypatch):
 
 
 def test_no_room_to_compile_in_is_said_before(two, monkeypatch):
+    if service.serves():
+        pytest.skip("the room is another process's")
+
     def refuse(size):
         raise MemoryError("no room")
 
@@ -196,7 +202,7 @@ def test_many_threads_load_at_once(two):
         thread.start()
     for thread in threads:
         thread.join()
-    assert not wrong and not native._ACTIVE
+    assert not wrong and not llvm.ACTIVE
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")

@@ -63,6 +63,8 @@ class Program(Executable):
         self.source = Source(recorded, targets or {}, again, varying, homes, orders or {})
         place = store.find(self.source)
         kept = None if place is None else place.take()
+        if kept is None:
+            native.expect()  # it starts while this is planned
         made = kept or Planning(self.source).executable()
         self._link(made)
         if place is not None and kept is None:

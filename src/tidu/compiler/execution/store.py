@@ -106,7 +106,10 @@ def _text(source):
 
 def _switches():
     chosen = [(k, v) for k, v in os.environ.items() if k.startswith("TIDU_")]
-    return sorted([(k, v) for k, v in chosen if k != "TIDU_CACHE_DIR"])
+    return sorted([(k, v) for k, v in chosen if k not in _UNRELATED])
+
+
+_UNRELATED = "TIDU_CACHE_DIR", "TIDU_COMPILER_PROCESS"
 
 
 @cache

@@ -1,11 +1,10 @@
-"""Text of LLVM to machine code in this process: the only file that knows llvmlite.
+"""Text of LLVM to machine code in this process.
 
 `load(text, names)` gives the addresses of the functions named; what was compiled before, by this
 process or another of the same user, comes from the cache. A long text is compiled in pieces on
 several threads, each with a context of its own. `HOST` describes the processor.
 """
 
-import ctypes
 import marshal
 import mmap
 import os
@@ -21,28 +20,27 @@ from ...base.lazy import lazy_module
 from ...base.process.forks import across, at_work
 from ...base.process.memory import leave_code, return_free
 from ...core.blocks import THREADS
-from . import cache, images, pieces, symbols, workers
+from . import cache, images, pieces, service, symbols, workers
 from .sources import Text
 
-__all__ = ["HOST", "available", "begin", "compiler", "is_kept", "keep", "kept", "key_of", "link",
-           "load", "make_room", "together"]  # fmt: skip
+__all__ = ["HOST", "available", "begin", "compiler", "expect", "is_kept", "keep", "kept", "key_of",
+           "link", "load", "make_room", "together"]  # fmt: skip
 
-binding = lazy_module("llvmlite.binding")
-_LOCK = across(
-    threading.RLock()
-)  # of linking; what the garbage collector runs then may need code, too
+llvm = lazy_module("tidu.compiler.machine.llvm")
+_LOCK = across(threading.RLock())  # of linking; what is collected then may need code, too
 _LIBRARY = "libllvmlite"  # what the loaded file is called
 _LARGE = 1 << 16  # characters of text from which the room that LLVM took is worth giving back
 
 
 class _Host:
-    """The processor's name, features and vector registers, and LLVM, which is loaded on first use.
+    """The processor's name, features and vector registers.
 
     What LLVM says of the processor is kept: a process whose code is kept, too, does without it.
+    `jit`: what links here, for which LLVM is loaded.
     """
 
-    __slots__ = ("cpu", "features", "idle", "jit", "machine", "names", "optimization", "started",
-                 "triple", "vector_bytes", "version")  # fmt: skip
+    __slots__ = ("cpu", "features", "jit", "names", "optimization", "started", "triple",
+                 "vector_bytes", "version")  # fmt: skip
 
     def __init__(self):
         self.started, self.optimization, self.names = False, 1, 0
@@ -51,10 +49,10 @@ class _Host:
         # Only reached for a slot that is still empty.
         with at_work():
             if name == "jit":
-                self.jit = binding.create_lljit_compiler(self.machine)
-                ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.jit))  # workers may outlive it
+                self.load()
+                self.jit = llvm.linker(self.cpu, self.features, self.optimization)
             elif name not in _TOLD or not self._recall():
-                self._start()
+                self._ask()
         return object.__getattribute__(self, name)
 
     def _recall(self):
@@ -64,55 +62,45 @@ class _Host:
         if not data:
             return False
         cache.most()  # an error in what the user set is told now
-        for name, value in zip(_TOLD, marshal.loads(data), strict=True):
-            setattr(self, name, value)
+        self._hear(marshal.loads(data))
         return True
 
-    def _start(self):
+    def _hear(self, told):
+        for name, value in zip(_TOLD, told, strict=True):
+            setattr(self, name, value)
+
+    def _ask(self):
+        cache.most()
+        told = self.answer("told", os.environ.get("TIDU_CPU"))
+        self._hear(told)
+        key = _key_of_host()
+        if key and cache.read(key) is None:
+            cache.write(key, marshal.dumps(told))
+
+    def answer(self, name, *given):
+        """What a function of `llvm` gives, in the process that has LLVM or in this one."""
+        if service.serves():
+            with suppress(service.Unavailable):
+                return service.ask(name, *given)
+        self.load()
+        with at_work():
+            return getattr(llvm, name)(*given)
+
+    def load(self):
+        """Have LLVM in this process."""
+        if self.started:
+            return
         library = _library()
         if library is not None and "llvmlite.binding" not in sys.modules:
             _ensure_room(library.stat().st_size)
-        own = getattr(getattr(binding.ffi.lib, "_lock", None), "_lock", None)
-        if own is not None:  # of llvmlite: every call of LLVM takes it
+        across(llvm.OPTIONS)
+        own = llvm.own_lock()
+        if own is not None:
             across(own)
-        binding.initialize_native_target()  # to load the library touched tens of MiB
+        leave_code(_LIBRARY)  # to load the library touched tens of MiB
+        llvm.start()
         leave_code(_LIBRARY)
-        binding.initialize_native_asmprinter()
-        self.triple = binding.Target.from_default_triple().triple
-        host, chosen = binding.get_host_cpu_name(), os.environ.get("TIDU_CPU")
-        if chosen and chosen not in (host, *_CHOICES):  # LLVM ends the process at other names
-            raise ValueError(_NO_CPU.format(chosen, ", ".join(map(repr, (*_CHOICES, host)))))
-        self.cpu = chosen or host
-        cache.most()
-        flags = binding.get_host_cpu_features()
-        self.features = "" if chosen else flags.flatten()
-        self.version = ".".join(map(str, binding.llvm_version_info))
-        self.machine = self._machine(plain=False)
-        self.idle = {False: [], True: []}
-        self.vector_bytes = _WIDTHS.get(chosen, 16) if chosen else _vector_bytes(flags)
         self.started = True
-        key = _key_of_host()
-        if key and cache.read(key) is None:
-            cache.write(key, marshal.dumps([getattr(self, name) for name in _TOLD]))
-        leave_code(_LIBRARY)
-
-    def _machine(self, plain):
-        return binding.Target.from_default_triple().create_target_machine(
-            cpu=self.cpu, features=self.features, opt=0 if plain else self.optimization,
-            codemodel="jitdefault", jit=True,
-        )  # fmt: skip
-
-    @contextmanager
-    def machine_for(self, plain):
-        """What generates code, for one thread at a time."""
-        try:
-            machine = self.idle[plain].pop()
-        except IndexError:
-            machine = self._machine(plain)
-        try:
-            yield machine
-        finally:
-            self.idle[plain].append(machine)
 
 
 _TOLD = "triple", "cpu", "features", "vector_bytes", "version"
@@ -151,18 +139,6 @@ _FIRST = 1 << 14  # characters that tell of the first processor
 _DECIDE = "vendor_id", "cpu family", "model\t", "model name", "stepping", "flags"
 
 
-# What TIDU_CPU may name besides the processor itself, and the bytes of their vector registers.
-_WIDTHS = {"x86-64-v3": 32, "x86-64-v4": 64}  # others: 16
-_CHOICES = ("x86-64", "x86-64-v2", *_WIDTHS) if platform.machine() in ("x86_64", "AMD64") else ()
-_NO_CPU = "TIDU_CPU: {!r} is not a processor for which code is generated.\nHint: use one of {}."
-
-
-def _vector_bytes(flags):
-    if flags.get("avx512f") and flags.get("avx512vl") and flags.get("avx512dq"):
-        return 64
-    return 32 if flags.get("avx2") and flags.get("fma") else 16
-
-
 HOST = _Host()
 
 
@@ -173,6 +149,11 @@ def available():
         return bool(HOST.vector_bytes) and images.may_run()
     except (ImportError, RuntimeError, OSError):
         return False
+
+
+def expect():
+    """Have what compiles started, as it will be needed soon."""
+    service.expect()
 
 
 def needed():
@@ -211,17 +192,9 @@ def _linked(code, imported, names):
     """({name: address}, functions) by LLVM."""
     objects = _divided(code)
     HOST.names += 1
-    builder = binding.JITLibraryBuilder().add_current_process()
-    for part in objects:
-        builder.add_object_img(part)
-    for name, address in imported.items():
-        builder.import_symbol(name, address)
     wanted = {*names, *(symbols.exported(objects) if symbols.wanted() else ())}
-    for name in wanted:
-        builder.export_symbol(name)
-    library = builder.link(HOST.jit, f"tidu{HOST.names}")
+    found, library = llvm.linked(HOST.jit, objects, imported, wanted, f"tidu{HOST.names}")
     _LOADED.append(library)  # code in use is never unmapped
-    found = {name: library[name] for name in wanted}
     return found, symbols.of_objects(objects, found) if symbols.wanted() else []
 
 
@@ -269,7 +242,8 @@ if hasattr(os, "register_at_fork"):  # another thread may have been at one
 
 def _tasks(text, plain):
     """What compiles a text, a piece each; one core has nothing of pieces."""
-    _ensure_room(_ROOM * THREADS.count + _ROOM_EACH * len(text))
+    if not service.serves():
+        _ensure_room(_ROOM * THREADS.count + _ROOM_EACH * len(text))
     if len(text) > _LARGE:
         return_free()  # a thread has a heap of its own and takes nothing from what is free here
     size = max(_SMALLEST, min(_LARGEST, len(text) // _PIECES))
@@ -357,93 +331,14 @@ def compiler():
 # simplify addresses and to drop empty blocks. O1 takes three times as long and gains nothing.
 _PASSES = ("always_inliner", "sroa", "instruction_combine", "simplify_cfg")
 # Passes of code generation that are left out: rewriting loops' indices took a quarter of its time,
-# and no program ran slower without. The process has one set of LLVM's options, so they are put back
-# at once; LLVM ends the process where it doesn't know an option, so these are its versions that do.
+# and no program ran slower without.
 _WITHOUT = ("-disable-lsr",)
-_KNOW_THEM = range(20, 23)
-
-
-_ACTIVE: list = []  # a mark for each compilation under way
-
-
-@contextmanager
-def _without_passes():
-    """While the first of several at once begins, until the last has ended."""
-    with _OPTIONS:
-        _ACTIVE.append(True)
-        if len(_ACTIVE) == 1:
-            _set_options("")
-    try:
-        yield
-    finally:
-        with _OPTIONS:
-            _ACTIVE.pop()
-            if not _ACTIVE:
-                _set_options("=false")
-
-
-_OPTIONS = across(threading.RLock())
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_ACTIVE.clear)
-
-
-def _set_options(how):
-    if binding.llvm_version_info[0] in _KNOW_THEM:
-        for option in _WITHOUT:
-            binding.set_option("tidu", option + how)
-
-
-def _unlocked(name):
-    """A function of LLVM's without the lock that llvmlite has around all of them: it would let one
-    thread compile at a time. They get a context and a target machine that no other thread has."""
-    plain = getattr(binding.ffi.lib, name)
-    try:
-        function = getattr(ctypes.CDLL(binding.ffi.lib._name), name)
-    except (AttributeError, OSError):
-        return plain
-    function.argtypes, function.restype = plain.argtypes, plain.restype
-    return function
-
-
-def _parsed(text, context):
-    with binding.ffi.OutputString() as error:
-        module = _unlocked("LLVMPY_ParseAssembly")(context, text.encode(), error)
-        module = binding.ModuleRef(module, context)
-        if error:
-            module.close()
-            raise RuntimeError(f"LLVM IR parsing error\n{error}")
-    module.verify()
-    return module
-
-
-def _optimize(module, machine):
-    passes = binding.create_new_module_pass_manager()
-    for name in _PASSES:
-        getattr(passes, f"add_{name}_pass")()
-    options = binding.create_pipeline_tuning_options(speed_level=1)
-    builder = binding.create_pass_builder(machine, options)
-    _unlocked("LLVMPY_RunNewModulePassManager")(passes, module, builder)
-
-
-def _emitted(machine, module, binary):
-    with binding.ffi.OutputString() as error:
-        emit = _unlocked("LLVMPY_TargetMachineEmitToMemory")
-        buffer = emit(machine, module, int(binary), error)
-        if not buffer:
-            raise RuntimeError(str(error))
-    try:
-        start = binding.ffi.lib.LLVMPY_GetBufferStart(buffer)
-        return ctypes.string_at(start, binding.ffi.lib.LLVMPY_GetBufferSize(buffer))
-    finally:
-        binding.ffi.lib.LLVMPY_DisposeMemoryBuffer(buffer)
 
 
 def _compile(text, plain=False, binary=True):
     """The object file of a text, or its assembler text."""
-    with at_work(), _without_passes(), HOST.machine_for(plain) as machine:
-        with binding.create_context() as context, _parsed(text, context) as module:
-            _optimize(module, machine)
-            return _emitted(machine, module, binary)
+    processor, optimization = (HOST.cpu, HOST.features), 0 if plain else HOST.optimization
+    return HOST.answer("compiled", text, processor, optimization, _PASSES, _WITHOUT, binary)
 
 
 # Bytes that LLVM may take, several times what was measured (8 MiB for a text of 100 kB).

@@ -1,0 +1,229 @@
+"""LLVM in a process of its own: what it gives, how it starts and ends, and what happens without."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+import tidu as torch
+from tidu.compiler.machine import native, service
+
+pytestmark = pytest.mark.skipif(not service.possible(), reason="no process has LLVM for others")
+
+ANSWER = "define i64 @f() {{\n  ret i64 {}\n}}\n"
+# A server that ends while it works on a text.
+DEADLY = service._BOOT.replace(
+    "serve(3",
+    """from machine import llvm
+llvm.compiled = lambda *given: os._exit(1)
+serve(3""",
+)
+
+
+@pytest.fixture(autouse=True)
+def apart(monkeypatch, tmp_path):
+    """A server that no other test has used, and an empty cache."""
+    monkeypatch.setenv("TIDU_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(service, "serves", lambda: not service._State.failed)
+    service._end()
+    yield
+    service._end()
+    service._State.failed = False
+
+
+def number():
+    return service._State.server.number
+
+
+def alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    with open(f"/proc/{process}/stat") as file:
+        return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def ended(process, seconds=20):
+    until = time.monotonic() + seconds
+    while alive(process) and time.monotonic() < until:
+        time.sleep(0.01)
+    return not alive(process)
+
+
+def call(seed):
+    (address,) = native.load(ANSWER.format(seed), ["f"])
+    return ctypes.CFUNCTYPE(ctypes.c_int64)(address)()
+
+
+def test_one_server_answers_all():
+    assert call(1) == 1
+    first = number()
+    assert first != os.getpid() and alive(first)
+    assert [call(seed) for seed in range(2, 6)] == [2, 3, 4, 5] and number() == first
+    service._end()
+    assert ended(first)
+
+
+def test_threads_have_connections_of_their_own():
+    found = {}
+    threads = [
+        threading.Thread(target=lambda k=k: found.update({k: call(100 + k)})) for k in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == {k: 100 + k for k in range(8)}
+    assert 1 <= len(service._State.server.free) <= 8
+
+
+def test_it_ends_when_nothing_is_asked_and_another_starts(monkeypatch):
+    monkeypatch.setattr(service, "_PATIENCE", 0.2)
+    assert call(10) == 10
+    first = number()
+    assert ended(first)
+    assert call(11) == 11 and number() != first and not service._State.failed
+
+
+def test_one_that_was_killed_is_replaced():
+    assert call(20) == 20
+    first = number()
+    os.kill(first, signal.SIGKILL)
+    assert ended(first)
+    assert call(21) == 21 and number() != first
+
+
+def test_where_llvm_ends_its_process_this_one_goes_on(monkeypatch):
+    step = torch.compile(lambda x: (x * 3).sin() * 2)
+    monkeypatch.setattr(service, "_BOOT", DEADLY)
+    with pytest.raises(MemoryError, match="has ended, twice"):
+        native.load(ANSWER.format(30), ["f"])
+    x = torch.linspace(0, 1, 7)
+    with pytest.warns(UserWarning, match=r"has ended, twice[^$]*It runs eagerly"):
+        assert step(x).equal((x * 3).sin() * 2)
+    monkeypatch.undo()
+    assert call(31) == 31
+
+
+def test_errors_are_the_callers():
+    with pytest.raises(RuntimeError, match="parsing error"):
+        native.load("define nonsense", ["f"])
+    with pytest.raises(ValueError, match="TIDU_CPU: 'sparc' is not a processor"):
+        service.ask("told", "sparc")
+    assert call(40) == 40
+
+
+def test_an_interrupt_leaves_nothing_behind(monkeypatch):
+    def interrupted(connection):
+        raise KeyboardInterrupt
+
+    assert call(50) == 50
+    first = number()
+    with monkeypatch.context() as patch:
+        patch.setattr(service.messages, "receive", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            call(51)
+    assert not service._State.server.free
+    assert call(51) == 51 and call(52) == 52 and number() == first
+
+
+def test_a_fork_has_a_server_of_its_own():
+    assert call(60) == 60
+    first = number()
+    child = os.fork()
+    if child == 0:
+        fine = service._State.server is None and call(61) == 61 and number() != first
+        os._exit(0 if fine else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert call(62) == 62 and number() == first
+
+
+def test_it_has_no_files_of_this_process(tmp_path):
+    with open(tmp_path / "held", "w") as file:
+        os.set_inheritable(file.fileno(), True)
+        assert call(70) == 70
+        folder = f"/proc/{number()}/fd"
+        assert not [f for f in os.listdir(folder) if "held" in os.readlink(f"{folder}/{f}")]
+        assert os.readlink(f"/proc/{number()}/cwd") == "/"
+
+
+def refuse(*args, **kwargs):
+    raise PermissionError("no more processes")
+
+
+@pytest.mark.parametrize("how", ["refused", "no interpreter", "another program", "no llvm"])
+def test_where_none_can_be_started_llvm_is_in_this_process(how, monkeypatch, tmp_path):
+    if how == "refused":
+        monkeypatch.setattr(os, "posix_spawn", refuse)
+    elif how == "no interpreter":
+        monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    elif how == "another program":
+        monkeypatch.setattr(sys, "executable", "/bin/true")
+    else:
+        monkeypatch.setattr(service, "_packages", lambda: str(tmp_path))
+    assert call(80) == 80
+    assert service._State.failed and service._State.server is None
+
+
+def test_a_time_limit_for_sockets_is_not_for_these():
+    socket.setdefaulttimeout(1e-4)
+    try:
+        assert call(90) == 90
+    finally:
+        socket.setdefaulttimeout(None)
+
+
+ALONE = """
+import os, sys
+import tidu as torch
+step = torch.compile(lambda x: torch.softmax(x, -1).log().cumsum(0) @ x.T)
+x = torch.arange(12.0, requires_grad=True).reshape(3, 4)
+y = step(x)
+y.sum().backward()
+print(y.tolist(), "llvmlite" in sys.modules)
+try:
+    os.wait()
+except ChildProcessError:
+    print("no child is left to wait for")
+"""
+
+
+def run(**given):
+    env = {**os.environ, **given}
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", ALONE],
+        capture_output=True, text=True, env=env,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+@pytest.mark.slow
+def test_a_process_that_compiles_does_not_load_llvm(tmp_path):
+    apart = run(TIDU_CACHE_DIR=str(tmp_path / "a"))
+    here = run(TIDU_CACHE_DIR=str(tmp_path / "b"), TIDU_COMPILER_PROCESS="0")
+    assert apart[0].endswith("False") and here[0].endswith("True")
+    assert apart[0].split()[:-1] == here[0].split()[:-1]
+    assert apart[1] == here[1] == "no child is left to wait for"
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_takes_its_server_along(tmp_path):
+    program = f"""
+import os, signal, sys
+sys.path.insert(0, {os.path.dirname(__file__)!r})
+from test_service import call, number
+call(7)
+print(number(), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL
+    assert ended(int(done.stdout))
