@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 import tidu as torch
-from tidu.compiler.machine import cache, elf, images, native, service
+from tidu.compiler.machine import cache, elf, images, native, processors, service
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux") or os.uname().machine != "x86_64",
@@ -199,7 +199,7 @@ def test_what_is_kept_of_the_processor_is_what_llvm_says(tmp_path, monkeypatch):
 
 def test_a_processor_that_is_not_described_is_asked_for(tmp_path, monkeypatch):
     monkeypatch.setenv("TIDU_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(native, "_DECIDE", (*native._DECIDE, "something else"))
+    monkeypatch.setattr(processors, "_DECIDE", {})
     monkeypatch.setattr(service, "serves", lambda: False)
     for _ in range(2):
         host = native._Host()

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import scipy.special as special
 
+from tidu.compiler.loops import exponentials
 from tidu.compiler.loops.mathematics import FUNCTIONS
 from tidu.compiler.loops.pointwise import pointwise
+from tidu.compiler.machine import kernels
 from tidu.compiler.machine.code import Code, Value
 from tidu.primitives import functions
 from tidu.program.ir import Equation, Graph
@@ -177,6 +179,18 @@ def test_power_of_special_values(dtype):
         got, exact = run("pow", x, y), np.power(x, y)
     np.testing.assert_allclose(got, exact, rtol=4 * np.finfo(dtype).eps, atol=0)
     assert np.array_equal(np.signbit(got[~np.isnan(got)]), np.signbit(exact[~np.isnan(got)]))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_power_without_instructions_for_exponents(dtype, monkeypatch):
+    monkeypatch.setattr(exponentials, "_at_once", lambda x: False)
+    monkeypatch.setattr(kernels, "decided", lambda *given: None)
+    monkeypatch.setitem(globals(), "_KERNELS", {})
+    test_power_of_special_values(dtype)
+    big, small = np.finfo(dtype).max, np.finfo(dtype).smallest_subnormal
+    x, y = np.array([[4, 100], [7, 900], [big, 9], [big, -9], [small, 9], [0.5, big]], dtype).T
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(run("pow", x, y), np.power(x, y))
 
 
 @pytest.mark.parametrize("most", [1, 4, 100])

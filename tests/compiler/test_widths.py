@@ -12,7 +12,7 @@ from tidu.compiler.machine import native
 pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
-FILES = ("test_convolution.py", "test_products.py", "test_native.py")
+FILES = "test_convolution.py", "test_mathematics.py", "test_native.py", "test_products.py"
 
 
 @pytest.mark.slow

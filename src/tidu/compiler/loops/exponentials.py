@@ -236,10 +236,11 @@ def power_between(m, x):
 def power_of_positive(m, x, y):
     """x ** y for x from 0 on, where both are finite."""
     whole, rest = (_power_in_float64 if x.kind == "f32" else _power_in_parts)(m, x, y)
-    # What is beyond is 0 or infinite; NaN stays.
-    rest = m.select(m.fabs(whole) < 2000.0, rest, 0.0)
-    whole = m.select(whole > 2000.0, 2000.0, whole)
-    whole = m.select(whole < -2000.0, -2000.0, whole)
+    # What is beyond is 0 or infinite; NaN stays. Half of the bound is a normal number's exponent.
+    most = {"f32": 250.0, "f64": 2000.0}[x.kind]
+    rest = m.select(m.fabs(whole) < most, rest, 0.0)
+    whole = m.select(whole > most, most, whole)
+    whole = m.select(whole < -most, -most, whole)
     tail = polynomial(m, rest, "EXP_OF_POWER")
     return _scaled(m, m.fma(rest * rest, tail, rest) + 1, whole)
 

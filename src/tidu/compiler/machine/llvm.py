@@ -55,7 +55,10 @@ def _vector_bytes(flags):
 
 def linker(*how):
     """What links object files into this process."""
-    jit = binding.create_lljit_compiler(_machine(*how))
+    machine = _machine(*how)
+    # LLVM's older linker may lay what ARM's instructions reach too far away, and ends the process.
+    newer = not machine.triple.startswith("x86")
+    jit = binding.create_lljit_compiler(machine, use_jit_link=newer)
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(jit))  # threads that compile may outlive it
     return jit
 

@@ -21,6 +21,7 @@ from ...base.process.forks import across, at_work
 from ...base.process.memory import leave_code, return_free
 from ...core.blocks import THREADS
 from . import cache, images, pieces, service, symbols, workers
+from .processors import deciding_lines
 from .sources import Text
 
 __all__ = ["HOST", "available", "begin", "compiler", "expect", "is_kept", "keep", "kept", "key_of",
@@ -125,18 +126,13 @@ def _key_of_host():
     try:
         status = library.stat()
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-            first = file.read(_FIRST).partition("\n\n")
+            lines = deciding_lines(file)
     except OSError:
         return None
-    lines = [line for line in first[0].split("\n") if line.startswith(_DECIDE)]
-    if len(lines) < len(_DECIDE) or not first[1]:
+    if lines is None:
         return None
     found = library.path, status.st_size, status.st_mtime_ns, sys.platform, platform.machine()
     return cache.key_of("host", _TOLD, *found, os.environ.get("TIDU_CPU"), *lines)
-
-
-_FIRST = 1 << 14  # characters that tell of the first processor
-_DECIDE = "vendor_id", "cpu family", "model\t", "model name", "stepping", "flags"
 
 
 HOST = _Host()
