@@ -11,22 +11,27 @@ from ..base.whereabouts import Place
 from ..core import versions
 from ..core.node import Node, name_of
 
-__all__ = ["line_of_node", "message"]
+__all__ = ["line_of_node", "message", "told"]
 
 
 def message(node, from_node, array):
     """The error of a node whose saved value `array`, which `from_node` made, was changed."""
-    made_by = ""
+    versions_of = versions.version(array), versions.version_at(array, node.seq)
+    return told(node, from_node, array.dtype, array.shape, versions_of, _lines(node, array))
+
+
+def told(node, from_node, dtype, shape, versions_of, lines=""):
+    """The same of any value; `versions_of` it now, and as it was saved."""
+    made_by, (now, then) = "", versions_of
     if isinstance(from_node, Node):
         made_by = f", which is output 0 of {name_of(from_node).partition('Backward')[0]},"
-    now, then = versions.version(array), versions.version_at(array, node.seq)
     return hinted(
         "one of the variables needed for gradient computation has been modified by an inplace "
-        f"operation: [{tensor_type(array.dtype)} {list(array.shape)}]{made_by} is at version "
+        f"operation: [{tensor_type(dtype)} {list(shape)}]{made_by} is at version "
         f"{now}; expected version {then} instead.",
         f"{name_of(node)} needs the value as it was in the forward pass. Write the changing "
         "line without in-place (y = y + 1 instead of y += 1), or clone() the tensor before it."
-        + _lines(node, array),
+        + lines,
     )
 
 

@@ -24,7 +24,7 @@ from ..core.handle import (
     shape_of,
     wrap,
 )
-from ..core.modes import STATE, grad_enabled, tell_recorded
+from ..core.modes import LOCAL, STATE, grad_enabled, tell_recorded
 from ..core.node import FREED, Node, hooks_of
 from ..core.versions import clock, owner, stamp
 from ..primitives.base import broadcast_to, reshape, transpose
@@ -227,6 +227,8 @@ def _rebind(target, out, since):
         if view is not None:
             out._value.level.borrow(target)
     tracked = grad_enabled()
+    if STATE.tracers and LOCAL.tracer is not None:
+        LOCAL.tracer.overwrites(target, out, since)
     if view is None:
         _replace(target, out, since, tracked)
         replay_views(target, tracked)
@@ -265,8 +267,7 @@ def _pick(x, axis, index):
         base = x if x._view is None else x._view.base
         base._array()
         copy = Traced(place.level.variable_of(base), place.level)
-        place.level.takes_place(copy, base)
-        base._value = copy
+        base._value = place.level.takes_place(copy, base)
         replay_views(base, False)
     out = pick(x, axis=axis, index=index)
     link_result(pick, {"axis": axis, "index": index}, x, out)
@@ -289,9 +290,10 @@ def _scattered(base, part, steps, layout):
 def _replace(handle, new, since, tracked):
     """Give a handle that is nobody's view a new value; in no_grad its history stays."""
     if not _written_below(handle, new, since):
-        if new._value.__class__ is Traced:
-            new._value.level.takes_place(new._value, handle)
-        handle._value = new._value
+        value = new._value
+        if value.__class__ is Traced:
+            value = value.level.takes_place(value, handle)
+        handle._value = value
         if tracked:
             renew(handle, new._node)
 
@@ -318,7 +320,7 @@ def _adopt(handle, new):
     """The new numbers with the old history, here and at the levels below."""
     value = _with_numbers(old_state(handle), new)._value
     if value.__class__ is Traced:
-        value.level.takes_place(value, handle)
+        value = value.level.takes_place(value, handle)
     handle._value = value
     replay_views(handle, False)
 

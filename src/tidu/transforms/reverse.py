@@ -33,8 +33,10 @@ from ..core.versions import CLOCK, clock
 from ..primitives.arithmetic import add
 from ..primitives.structural import alias
 from .reverse_level import Lifted
+from .trace import Traced
 
-__all__ = ["beside", "gathered", "reachable", "run_between", "run_pass", "sent_by"]
+__all__ = ["beside", "gathered", "reachable", "run_between", "run_pass", "saved_by",
+           "sent_by"]  # fmt: skip
 
 # Reads the program's text, only when its error is raised.
 changed = lazy_module(__name__.rpartition(".")[0] + ".changed")
@@ -526,14 +528,21 @@ def _after(job, node, g, out):
 
 
 def _check_unchanged(node):
+    for array, from_node in saved_by(node):
+        if isinstance(array, Traced):
+            array.level.reads_saved(array, node)
+        elif getattr(array, "dtype", None) is not None and versions.stale(array, node.seq):
+            raise RuntimeError(changed.message(node, from_node, array))
+
+
+def saved_by(node):
+    """The values that a node saved, each with what made it."""
     for i, value in enumerate(node.saved):
         if value is None or i > len(node.edges):  # the last entry holds shapes
             continue
+        from_node = node.edges[i] if i < len(node.edges) else node
         for part in value if value.__class__ is tuple else (value,):
-            array = part._value if isinstance(part, TensorBase) else part
-            if getattr(array, "dtype", None) is not None and versions.stale(array, node.seq):
-                from_node = node.edges[i] if i < len(node.edges) else node
-                raise RuntimeError(changed.message(node, from_node, array))
+            yield part._value if isinstance(part, TensorBase) else part, from_node
 
 
 SECOND_TIME = hinted(

@@ -114,8 +114,19 @@ class Tracer(Reading):
     def writes(self, handle):
         """A tensor is about to be written."""
 
+    def overwrites(self, target, out, since):
+        """The memory of a tensor is written with `out`, as `write` of `mutation.py` says it."""
+
     def takes_place(self, value, handle):
-        """A Traced is written into the memory of a tensor, and lies as that does."""
+        """A Traced is written into the memory of a tensor, and lies as that does: the one that is
+        to stand there."""
+        return value
+
+    def looks_into(self, value, handle):
+        """A Traced is a view of a tensor."""
+
+    def reads_saved(self, value, node):
+        """The rules of a node are about to read a Traced that it saved."""
 
     def lies(self, value, array):
         """A Traced lies in memory as an array does."""
@@ -176,6 +187,8 @@ def pick(tensor, *, axis, index):
     value, memory = out._value, memory_of(tensor)
     if value.__class__ is Traced and memory.__class__ is np.ndarray and memory.size:
         value.level.lies(value, memory[(slice(None),) * axis + (0,)])
+    if value.__class__ is Traced:
+        value.level.looks_into(value, tensor)
     return out
 
 

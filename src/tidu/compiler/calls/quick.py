@@ -355,7 +355,9 @@ class Quick:
         del held
         for place in compiled.copied:
             outs[place] = outs[place].copy()
-        handles = () if compiled.back is None else [resolved(g, tensors) for g in compiled.given]
+        handles, goes_back = (), compiled.back is not None or compiled.captured.refused
+        if goes_back:
+            handles = [resolved(g, tensors) for g in compiled.given]
         grads = self.other_grads if ready else compiled.grads
         return compiled.finish(outs, tensors, handles, grads)
 

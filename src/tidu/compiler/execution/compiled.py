@@ -249,8 +249,12 @@ class Compiled:
         elif captured.spent:
             for i in captured.tracked:
                 results[i]._node = placeless(clock(), _SPENT, (), FREED, {})
-        for i, kind, says in captured.refused if grad_enabled() else ():
-            results[i]._node = placeless(clock(), _Refusal(kind, says), (), (), {})
+        for i, kind, says, leaves in captured.refused if grad_enabled() else ():
+            edges = self._edges(leaves, handles)
+            if not isinstance(says, str):  # it depends on what was written
+                place = [held.variable for held in captured.sources].index(says.variable)
+                says = says.of(handles[place]._value)
+            results[i]._node = placeless(clock(), _Refusal(kind, says), edges, (), {})
         for i in self.parts:
             kind, what = captured.results[i]
             if kind == "part":
@@ -260,11 +264,15 @@ class Compiled:
                 results[i] = results[what]
         return results
 
+    def _edges(self, leaves, handles):
+        """Where the gradients of these inputs go."""
+        sources = [handles[self.captured.sources.index(leaf)] for leaf in leaves]
+        return tuple([h if h._node is LEAF else h._node for h in sources])
+
     def _track(self, results, outs, handles):
         """One node for all results that are tracked."""
         captured = self.captured
-        sources = [handles[captured.sources.index(leaf)] for leaf in captured.leaves]
-        edges = tuple([h if h._node is LEAF else h._node for h in sources])
+        edges = self._edges(captured.leaves, handles)
         kept = outs[len(outs) - len(self.saved) :]
         node = Node(clock(), _Backward(self), edges, (tuple(kept), None, None), {})
         tracked = [results[i] for i in captured.tracked]
@@ -353,7 +361,7 @@ class _Refusal(_Backward):
         self.kind, self.says = kind, says
 
     def backward(self, g, saved, params, edges):
-        raise self.kind(self.says)
+        raise self.kind(self.says() if callable(self.says) else self.says)
 
 
 def _in_order(part, dtype):

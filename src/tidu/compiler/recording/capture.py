@@ -69,7 +69,8 @@ class Captured:
         self.rates, self.count = [], 0  # how many of the results are returned, not stored
         self.tracked, self.leaves, self.backward, self.spent = [], [], None, False
         self.fills = False  # whether gradients that are missing are zeros to its backward pass
-        self.refused = []  # (number of a result, kind and words of the error its gradient is)
+        # (number of a result, kind and words of the error its gradient is, whose it would be)
+        self.refused = []
         self.arrivals = []  # the Held at which a gradient arrives while the function runs
 
     def watched(self, reach):
@@ -445,9 +446,13 @@ class _Run:
         tracked = _unique([v for v in values if isinstance(v, TensorBase) and v._node is not None
                            and id(v) not in apart])  # fmt: skip
         made.tracked = [next(i for i, v in enumerate(values) if v is t) for t in tracked]
-        made.refused = [(i, *found) for i in made.tracked if (found := refusal(values[i]))]
-        for i, *_ in made.refused:
-            made.tracked.remove(i)
+        for i in list(made.tracked):
+            found = refusal(values[i], self.tracer.memory)
+            if found is not None:
+                *error, leaves = found
+                sources = [o for o in self.olds if o.end is not None and id(o.end) in leaves]
+                made.refused.append((i, *error, sources))
+                made.tracked.remove(i)
         tracked = [values[i] for i in made.tracked]
         if not tracked:
             return

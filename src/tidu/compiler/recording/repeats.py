@@ -78,4 +78,6 @@ class Repeats:
             values.append(out)
         for k, t in zip(after, tensors, strict=True):
             if values[k] is not t._value.variable:
-                t._value = Traced(values[k], self.tracer)
+                memory = self.tracer.memory
+                memory.note(t._value)
+                t._value = memory.lies_in(Traced(values[k], self.tracer), t._value)

@@ -10,6 +10,7 @@ from ...base.dtypes import KEPT
 from ...core.dispatch import edges_of, record
 from ...core.handle import TensorBase, root_of, wrap
 from ...core.modes import grad_enabled
+from ...primitives import structural
 from ...primitives.underived import refused
 from ...program.ir import Equation
 from ...transforms.draws import recorded
@@ -22,10 +23,12 @@ from .held import BEHIND
 from .repeats import Repeats
 from .touched import Touched
 from .turned import Layouts, order_of
+from .written import CHANGED, Written
 
 __all__ = ["RunTracer"]
 
 _PATIENCE = 10  # seconds
+_SAME = structural.detach, structural.barrier  # what they give is what they were given
 
 
 class RunTracer(Tracer):
@@ -42,7 +45,7 @@ class RunTracer(Tracer):
         self.thread, self.over = get_ident(), Event()
         self.settings = []  # those of the process for which the function asks
         self.held, self.arrived = [], set()  # ids of the edges to which gradients have come
-        self.touched = Touched()
+        self.touched, self.memory = Touched(), Written()
 
     def left(self, handles):
         """What other threads do with tensors of the function waits until the run is over. One that
@@ -89,7 +92,11 @@ class RunTracer(Tracer):
         if prim is refused and grad_enabled():  # its value is there; the node is what matters
             below = [wrap(a._value) for a in args]
             return record(prim, edges_of(args), below, params, below[0], retrack)
-        return super().process(prim, args, params)
+        out = super().process(prim, args, params)
+        if prim.is_view or prim in _SAME:
+            for part in out if out.__class__ is tuple else (out,):
+                self.looks_into(part._value, args[0])
+        return out
 
     def refuse(self, reason):
         self.gives_up(Break(reason, frames_here()))
@@ -161,10 +168,24 @@ class RunTracer(Tracer):
         for each in {id(base): base, id(root := root_of(handle)[0]): root}.values():
             self.touched.note(each)  # `t.data` shares its memory with t
 
+    def overwrites(self, target, out, since):
+        value, extra = target._value, target._extra
+        if value.dtype is None and value.__class__ is not Traced:
+            return  # of a transform inside
+        self.memory.write(value, out, since, extra is None or not extra.untracked)
+
     def takes_place(self, value, handle):
         memory = memory_of(handle)
         if memory.__class__ is np.ndarray:
             self.layouts.put(value.variable, memory)
+        return self.memory.lies_in(value, handle._value)
+
+    def looks_into(self, value, handle):
+        self.memory.looks_into(value, handle._value)
+
+    def reads_saved(self, value, node):
+        if self.memory.stale(value, node.seq, silent=True):
+            self.gives_up(Break(CHANGED, frames_here()))
 
     def lies(self, value, array):
         self.layouts.put(value.variable, array)
