@@ -67,3 +67,20 @@ def test_running_sums_begin_with_zero(size, tracked):
     x.requires_grad_(tracked)
     for dim in (0, 1, -1):
         assert not x.cumsum(dim).signbit().any()
+
+
+@pytest.mark.parametrize("equation", ["ij", "ij->ij", "...->..."])
+def test_einsum_of_one_operand_is_a_view_of_it(equation):
+    x = torch.ones(2, 3, requires_grad=True)
+    y = torch.einsum(equation, x)
+    assert y is not x and y.data_ptr() == x.data_ptr() and y.grad_fn is not None
+    with pytest.raises(RuntimeError, match="view of a leaf Variable"):
+        y.add_(1)
+
+
+def test_an_equation_is_read_anew_for_operands_of_other_ranks():
+    assert torch.einsum("...i,i->...", torch.ones(2, 3), torch.ones(3)).shape == (2,)
+    assert torch.einsum("...i,i->...", torch.ones(4, 2, 3), torch.ones(3)).shape == (4, 2)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="does not match the number of dimensions"):
+            torch.einsum("ij,j->i", torch.ones(2, 2, 3), torch.ones(3))

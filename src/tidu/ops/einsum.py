@@ -1,6 +1,7 @@
 """torch.einsum: sums of products in index notation, as matrix products of arranged operands."""
 
-import numpy as np
+import math
+from functools import lru_cache
 
 from ..base.errors import type_name
 from ..core.handle import TensorBase, shape_of
@@ -29,7 +30,7 @@ def einsum(equation, *operands):
         kind = type_name(equation)
         raise TypeError(f"einsum(): argument 'equation' (position 1) must be str, not {kind}")
     require_tensors(operands, 1)
-    inputs, output = _parse(equation.replace(" ", ""), [ndim_of(x) for x in operands])
+    inputs, output = _parse(equation.replace(" ", ""), tuple([ndim_of(x) for x in operands]))
     terms = [
         _diagonals(x, letters, k)
         for k, (x, letters) in enumerate(zip(operands, inputs, strict=True))
@@ -54,7 +55,8 @@ def einsum(equation, *operands):
         x = reduce_sum(x, axes=gone, keepdims=False)
         letters = [letter for letter in letters if letter in output]
     order = tuple([letters.index(letter) for letter in output])
-    x = x if order == tuple(range(len(order))) else transpose(x, axes=order)
+    if x is operands[0] or order != tuple(range(len(order))):  # a view of the operand, not itself
+        x = transpose(x, axes=order)
     if x._node is not None:
         if pair is not None:
             _show(x, *pair)
@@ -120,7 +122,9 @@ def _check_subscripts(left, right, begin):
             )
 
 
+@lru_cache
 def _parse(equation, ranks):
+    """(letters of each operand, letters of the result)."""
     left, arrow, right = equation.partition("->")
     parts = left.split(",")
     _check_subscripts(left, right, len(left) + len(arrow))
@@ -208,11 +212,11 @@ def _contract(x, a, y, b, later):
     xs = _arranged(x, a, both + left + summed, size)
     ys = _arranged(y, b, both + summed + right, size)
     shape = [size[m] for m in both]
-    count = [int(np.prod([size[m] for m in group])) for group in (left, summed, right)]
-    xs = reshape(xs, shape=(*shape, count[0], count[1]))
-    ys = reshape(ys, shape=(*shape, count[1], count[2]))
+    count = [math.prod([size[m] for m in group]) for group in (left, summed, right)]
+    xs = _shaped(xs, (*shape, count[0], count[1]))
+    ys = _shaped(ys, (*shape, count[1], count[2]))
     letters = both + left + right
-    return reshape(matmul_prim(xs, ys), shape=tuple([size[m] for m in letters])), letters
+    return _shaped(matmul_prim(xs, ys), tuple([size[m] for m in letters])), letters
 
 
 def _sum_unshared(x, letters, other, later):
@@ -225,5 +229,11 @@ def _sum_unshared(x, letters, other, later):
 
 
 def _arranged(x, letters, order, size):
-    x = transpose(x, axes=tuple([letters.index(m) for m in order]))
-    return expand(x, tuple([size[m] for m in order]))
+    if order != letters:
+        x = transpose(x, axes=tuple([letters.index(m) for m in order]))
+    shape = tuple([size[m] for m in order])
+    return x if tuple(shape_of(x)) == shape else expand(x, shape)
+
+
+def _shaped(x, shape):
+    return x if tuple(shape_of(x)) == shape else reshape(x, shape=shape)
