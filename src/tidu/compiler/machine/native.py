@@ -126,7 +126,7 @@ def _key_of_host():
     try:
         status = library.stat()
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-            lines = deciding_lines(file)
+            lines = deciding_lines(file, platform.machine())
     except OSError:
         return None
     if lines is None:

@@ -1,7 +1,5 @@
 """What a system tells of its processors, as far as LLVM's choice of instructions depends on it."""
 
-import platform
-
 __all__ = ["deciding_lines"]
 
 _FIRST = 1 << 14  # characters that tell of the first processors
@@ -12,8 +10,9 @@ _DECIDE = {
 }
 
 
-def deciding_lines(file, machine=platform.machine()):
-    """The lines of /proc/cpuinfo that decide it; None where they are not known."""
+def deciding_lines(file, machine):
+    """The lines of /proc/cpuinfo that decide it, on a machine as `platform.machine()` has it; None
+    where they are not known."""
     names = _DECIDE.get(machine)
     told, whole, _ = file.read(_FIRST).rpartition("\n\n")
     if not names or not whole:
