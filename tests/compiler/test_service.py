@@ -100,6 +100,18 @@ def test_one_that_was_killed_is_replaced():
     assert call(21) == 21 and number() != first
 
 
+def test_programs_that_end_at_broken_pipes_go_on():
+    """As filters do: `signal(SIGPIPE, SIG_DFL)`."""
+    before = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        for seed in range(25, 29):
+            assert call(seed) == seed
+            os.kill(number(), signal.SIGKILL)
+            assert ended(number())
+    finally:
+        signal.signal(signal.SIGPIPE, before)
+
+
 def test_where_llvm_ends_its_process_this_one_goes_on(monkeypatch):
     step = torch.compile(lambda x: (x * 3).sin() * 2)
     monkeypatch.setattr(service, "_BOOT", DEADLY)

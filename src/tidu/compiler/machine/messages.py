@@ -3,14 +3,16 @@ behind their length."""
 
 import marshal
 
-__all__ = ["receive", "send"]
+__all__ = ["NO_SIGNAL", "receive", "send"]
+
+NO_SIGNAL = 0x4000  # MSG_NOSIGNAL of Linux: that the other end has left is an error, not SIGPIPE
 
 _LENGTH = 8
 
 
 def send(connection, value):
     data = marshal.dumps(value)
-    connection.sendall(len(data).to_bytes(_LENGTH, "little") + data)
+    connection.sendall(len(data).to_bytes(_LENGTH, "little") + data, NO_SIGNAL)
 
 
 def receive(connection):

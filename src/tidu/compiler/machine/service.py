@@ -63,7 +63,7 @@ class _Server:
         try:
             try:
                 self.control.settimeout(_START)
-                self.control.sendmsg([b"c"], [_carrying(theirs)])
+                self.control.sendmsg([b"c"], [_carrying(theirs)], messages.NO_SIGNAL)
             finally:
                 theirs.close()
             self._reap()
