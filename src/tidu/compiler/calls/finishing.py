@@ -131,9 +131,12 @@ put:
 list:
   %l = call ptr @PyList_New(i64 %n2)
   %missing = icmp eq ptr %l, null
-  br i1 %missing, label %fail, label %item
+  br i1 %missing, label %fail, label %listing
+listing:
+  %any = icmp sgt i64 %n2, 0
+  br i1 %any, label %item, label %kept
 item:
-  %k = phi i64 [0, %list], [%k1, %item]
+  %k = phi i64 [0, %listing], [%k1, %item]
   %itemp = getelementptr i64, ptr %p3, i64 %k
   %word = load i64, ptr %itemp
   %thing = call ptr @thing(ptr %made, i64 %word)
@@ -164,7 +167,8 @@ stamp:
   %noted = call i1 @stamp(ptr %w2, ptr %w3, ptr %p4)
   br i1 %noted, label %on, label %fail
 kept:
-  %new = phi ptr [%a, %array], [%x, %eight], [%x, %four], [%o, %put], [%l, %item]
+  %new = phi ptr [%a, %array], [%x, %eight], [%x, %four], [%o, %put], [%l, %item],
+                [%l, %listing]
   store ptr %new, ptr %home
   %failed = icmp eq ptr %new, null
   br i1 %failed, label %fail, label %on
