@@ -391,3 +391,20 @@ def test_results_hold_what_was_before_a_write():
                         strict=True):  # fmt: skip
             torch.testing.assert_close(a, b)
         assert state.tolist() == [i + 1] * 3
+
+
+def test_versions_that_ask_nothing_are_no_ways():
+    class Switch:
+        on = True
+
+    @torch.compile
+    def f(x):
+        y = x * 2
+        if Switch.on and y.sum() > 0:
+            return y + 1
+        return y - 1
+
+    x = torch.ones(3)
+    for on, sign in ((True, 1), (False, 1), (True, -1), (False, -1), (True, 1)):
+        Switch.on = on
+        assert f(x * sign).tolist() == [2.0 * sign + (1 if on and sign > 0 else -1)] * 3

@@ -77,7 +77,7 @@ def follow(version, tensors, record):
         answers = (*way.answers[: found.index], found.value)
     for stream, place in places:
         return_to(stream, place)
-    for other in way.family:
+    for other in [v for v in way.family if v.way is not None]:  # others were made unlike this
         if other.way.answers[: len(answers)] == answers and other.refused((), tensors) is None:
             way.family.remove(other)
             way.family.insert(0, other)
