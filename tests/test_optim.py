@@ -207,3 +207,25 @@ def test_a_sparse_gradient_is_refused_before_anything_is_changed(make):
         optimizer.step()
     assert dense.tolist() == [1.0, 1.0, 1.0]
     assert all(not state for state in optimizer.state.values())
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("rate", ["tensor", "NumPy's"])
+def test_rates_in_float32_are_computed_with_in_float32(rate, compiled):
+    lr = torch.tensor(0.1) if rate == "tensor" else np.float32(0.1)
+    w = torch.tensor([2.0], dtype=torch.float64, requires_grad=True)
+    updates = torch.optim.AdamW([w], lr=lr, weight_decay=0.3, eps=0.0)
+
+    def step():
+        updates.zero_grad()
+        w.sum().backward()
+        updates.step()
+
+    run = torch.compile(step, fullgraph=True) if compiled else step
+    expected, f32 = 2.0, np.float32
+    for i in range(1, 5):
+        run()
+        keep, size = 1 - f32(0.1) * f32(0.3), f32(0.1) / f32(1 - 0.9**i)
+        mean, square = 1 - 0.9**i, 1 - 0.999**i
+        expected = expected * float(keep) - float(size) * mean / (square**0.5 / square**0.5)
+        assert w.item() == pytest.approx(expected, rel=1e-13)

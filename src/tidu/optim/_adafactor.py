@@ -7,6 +7,7 @@ from ..base import dtypes
 from .by_tensor import ByTensor
 from .optimizer import number
 from .options import check_rate, refuse_complex
+from .rates import plain, rate
 
 __all__ = ["Adafactor"]
 
@@ -50,13 +51,13 @@ class Adafactor(ByTensor):
         if not state:
             self._start(grad, state)
         state["step"].add_(1)
-        step, lr, (eps1, eps2) = state["step"].item(), number(group["lr"]), group["eps"]
+        step, lr, (eps1, eps2) = state["step"].item(), rate(group), group["eps"]
         eps1 = dtypes.finfo(p.dtype).eps if eps1 is None else eps1
         share = step ** group["beta2_decay"]
         rho = min(lr, 1.0 / math.sqrt(step))
         alpha = max(eps2, ops.norm(p).item() / math.sqrt(p.numel())) * rho
         if group["weight_decay"] != 0:
-            p.mul_(1 - lr * group["weight_decay"])
+            p.mul_(plain(1 - lr * group["weight_decay"]))
         if grad.dim() > 1:
             for name, dim in (("row_var", -1), ("col_var", -2)):
                 squares = grad.norm(dim=dim, keepdim=True).square().div(grad.size(dim))
@@ -68,4 +69,4 @@ class Adafactor(ByTensor):
             variance = state["variance"].lerp_(grad.square(), share)
         update = variance.clamp(min=eps1 * eps1).rsqrt() * grad
         denominator = max(1.0, ops.norm(update).item() / (math.sqrt(update.numel()) * group["d"]))
-        p.add_(update, alpha=-alpha / denominator)
+        p.add_(update, alpha=plain(-alpha / denominator))

@@ -8,6 +8,7 @@ from ..base.errors import hinted
 from .by_tensor import ByTensor
 from .optimizer import number
 from .options import check_rate, refuse_complex
+from .rates import plain, rate
 
 __all__ = ["Muon"]
 
@@ -68,7 +69,7 @@ class Muon(ByTensor):
         refuse_complex("Muon", p)
         if not state:
             state["momentum_buffer"] = ops.zeros_like(grad)
-        momentum, lr = group["momentum"], number(group["lr"])
+        momentum, lr = group["momentum"], rate(group)
         buffer = state["momentum_buffer"].lerp_(grad, 1 - momentum)
         update = grad.lerp(buffer, momentum) if group["nesterov"] else buffer
         update = _orthogonalised(update, group["ns_coefficients"], group["ns_steps"], group["eps"])
@@ -76,5 +77,5 @@ class Muon(ByTensor):
         scale = math.sqrt(max(1, rows / columns))
         if group["adjust_lr_fn"] == "match_rms_adamw":
             scale = 0.2 * math.sqrt(max(rows, columns))
-        p.mul_(1 - lr * group["weight_decay"])
-        p.add_(update.to(p.dtype), alpha=-lr * scale)
+        p.mul_(plain(1 - lr * group["weight_decay"]))
+        p.add_(update.to(p.dtype), alpha=plain(-lr * scale))

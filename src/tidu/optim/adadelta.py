@@ -2,8 +2,9 @@
 
 from .elementwise import Elementwise
 from .kernels import decayed, is_some
-from .optimizer import check_numbers, number
+from .optimizer import check_numbers
 from .options import refuse_at_step
+from .rates import rate
 
 __all__ = ["Adadelta"]
 
@@ -34,7 +35,7 @@ class Adadelta(Elementwise):
 
     def numbers(self, group, step):
         return (
-            -number(group["lr"]), group["rho"], group["eps"], group["weight_decay"],
+            -rate(group), group["rho"], group["eps"], group["weight_decay"],
             group["maximize"],
         )  # fmt: skip
 

@@ -3,8 +3,9 @@
 from .. import ops
 from .elementwise import Elementwise
 from .kernels import decayed
-from .optimizer import check_numbers, number
+from .optimizer import check_numbers
 from .options import add_at, refuse_fused
+from .rates import alike, plain, rate
 
 __all__ = ["Adagrad"]
 
@@ -47,7 +48,8 @@ class Adagrad(Elementwise):
             state["sum"].share_memory_()
 
     def numbers(self, group, step):
-        size = number(group["lr"]) / (1 + (step - 1) * group["lr_decay"])
+        lr = rate(group)
+        size = plain(lr / alike(lr, 1 + (step - 1) * group["lr_decay"]))
         return -size, group["eps"], group["weight_decay"], group["maximize"]
 
     def _update_sparse(self, group, p, grad):

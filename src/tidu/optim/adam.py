@@ -7,6 +7,7 @@ from .elementwise import Elementwise
 from .kernels import averaged, decayed, is_some
 from .optimizer import check_numbers, number
 from .options import refuse_fused, refuse_tensor_rate
+from .rates import alike, rate
 
 __all__ = ["Adam", "check_betas"]
 
@@ -80,8 +81,8 @@ class Adam(Elementwise):
 
     def numbers(self, group, step):
         beta1, beta2 = group["betas"]
-        beta1, beta2, lr = number(beta1), number(beta2), number(group["lr"])
-        size = lr / (1 - beta1**step)
+        beta1, beta2, lr = number(beta1), number(beta2), rate(group)
+        size = lr / alike(lr, 1 - beta1**step)
         root = (1 - beta2**step) ** 0.5
         decay = group["weight_decay"]
         keep = 1 - lr * decay if group["decoupled_weight_decay"] and is_some(decay) else None

@@ -3,7 +3,8 @@
 from .adam import check_betas
 from .elementwise import Elementwise
 from .kernels import decayed
-from .optimizer import check_numbers, number
+from .optimizer import check_numbers
+from .rates import alike, rate
 
 __all__ = ["Adamax"]
 
@@ -29,7 +30,8 @@ class Adamax(Elementwise):
 
     def numbers(self, group, step):
         beta1, beta2 = group["betas"]
-        size = number(group["lr"]) / (1 - beta1**step)
+        lr = rate(group)
+        size = lr / alike(lr, 1 - beta1**step)
         return -size, 1 - beta1, beta2, group["eps"], group["weight_decay"], group["maximize"]
 
     @staticmethod

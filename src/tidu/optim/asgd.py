@@ -2,7 +2,8 @@
 
 from .. import ops
 from .by_tensor import ByTensor
-from .optimizer import check_numbers, number
+from .optimizer import check_numbers
+from .rates import alike, plain, rate
 
 __all__ = ["ASGD"]
 
@@ -26,7 +27,7 @@ class ASGD(ByTensor):
         )  # fmt: skip
 
     def _update(self, group, p, grad, state):
-        lr = number(group["lr"])
+        lr = rate(group)
         if not state:
             state["step"] = ops.tensor(0.0)
             state["eta"] = ops.tensor(float(lr))
@@ -42,5 +43,7 @@ class ASGD(ByTensor):
             state["ax"].copy_(p)
         else:
             state["ax"].add_((p - state["ax"]) * mu)
-        state["eta"].fill_(lr / (1 + group["lambd"] * lr * step) ** group["alpha"])
+        state["eta"].fill_(
+            plain(lr / (1 + group["lambd"] * lr * alike(lr, step)) ** group["alpha"])
+        )
         state["mu"].fill_(1 / max(1, step - group["t0"]))

@@ -15,6 +15,7 @@ from ..transforms.mutation import written
 from .kernels import TENSORS, Workspace, joinable
 from .optimizer import Optimizer
 from .options import refuse_at_step
+from .rates import plain
 
 __all__ = ["ByGroup", "Elementwise", "as_real"]
 
@@ -174,7 +175,7 @@ class Elementwise(ByGroup):
             count = self._counted(group, p, state) if remembers else 0
             numbers = known.get(count)
             if numbers is None:
-                numbers = known[count] = self._numbers(group, count, state)
+                numbers = known[count] = self._plain(group, count, state)
             tensors = [p, grad, *[state[name] for name in names]] if names else (p, grad)
             arrays = _arrays(tensors) if plain else None
             if arrays is None:
@@ -198,7 +199,7 @@ class Elementwise(ByGroup):
 
     def _one(self, group, p, grad, state):
         """The update of one parameter whose steps are counted, in public operations."""
-        numbers = self._numbers(group, self._counted(group, p, state), state)
+        numbers = self._plain(group, self._counted(group, p, state), state)
         tensors = [p, grad, *[state[name] for name in self.names(group)]]
         self.formula(TENSORS, numbers, *as_real(tensors))
 
@@ -210,6 +211,10 @@ class Elementwise(ByGroup):
                 "make the layer with sparse=False, or use SGD, Adagrad or SparseAdam.",
             )
         )
+
+    def _plain(self, group, count, state):
+        numbers = self._numbers(group, count, state)
+        return numbers if type(group["lr"]) is float else tuple(map(plain, numbers))
 
     def _numbers(self, group, count, state):
         return self.numbers(group, count)

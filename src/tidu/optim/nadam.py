@@ -6,8 +6,9 @@ from ..frontend.tensor import Tensor
 from .adam import check_betas
 from .elementwise import Elementwise
 from .kernels import averaged, decayed, is_some
-from .optimizer import check_numbers, number
+from .optimizer import check_numbers
 from .options import refuse_at_step
+from .rates import alike, rate
 
 __all__ = ["NAdam"]
 
@@ -62,10 +63,10 @@ class NAdam(Elementwise):
 
     def numbers(self, group, step, product):
         beta1, beta2 = group["betas"]
-        lr, decay = number(group["lr"]), group["weight_decay"]
+        lr, decay = rate(group), group["weight_decay"]
         mu, following = self._mu(group, step), self._mu(group, step + 1)
-        now = -lr * (1.0 - mu) / (1.0 - product)
-        ahead = -lr * following / (1.0 - product * following)
+        now = -lr * alike(lr, 1.0 - mu) / alike(lr, 1.0 - product)
+        ahead = -lr * alike(lr, following) / alike(lr, 1.0 - product * following)
         keep = 1 - lr * decay if group["decoupled_weight_decay"] and is_some(decay) else None
         add = decay if keep is None else 0
         return (1 - beta1, beta2, 1 - beta2**step, group["eps"], now, ahead, keep, add,

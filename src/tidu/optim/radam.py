@@ -5,7 +5,8 @@ from ..frontend.tensor import Tensor
 from .adam import check_betas
 from .elementwise import Elementwise
 from .kernels import averaged, decayed, is_some
-from .optimizer import check_numbers, number
+from .optimizer import check_numbers
+from .rates import plain, rate
 
 __all__ = ["RAdam"]
 
@@ -33,7 +34,7 @@ class RAdam(Elementwise):
 
     def numbers(self, group, step):
         beta1, beta2 = group["betas"]
-        lr, decay = number(group["lr"]), group["weight_decay"]
+        lr, decay = rate(group), group["weight_decay"]
         first, second = 1 - beta1**step, 1 - beta2**step
         most = 2 / (1 - beta2) - 1
         length = most - 2 * step * beta2**step / second
@@ -44,7 +45,7 @@ class RAdam(Elementwise):
             rectify = square**0.5 if length > 5.0 else None
         keep = 1 - lr * decay if group["decoupled_weight_decay"] and is_some(decay) else None
         add = decay if keep is None else 0
-        return (-lr, 1 - beta1, beta2, first, second**0.5, rectify, group["eps"], keep, add,
+        return (-plain(lr), 1 - beta1, beta2, first, second**0.5, rectify, group["eps"], keep, add,
                 group["maximize"])  # fmt: skip
 
     @staticmethod

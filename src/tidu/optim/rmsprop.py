@@ -2,8 +2,9 @@
 
 from .elementwise import Elementwise
 from .kernels import decayed, is_some
-from .optimizer import check_numbers, number
+from .optimizer import check_numbers
 from .options import refuse_at_step
+from .rates import rate
 
 __all__ = ["RMSprop"]
 
@@ -37,7 +38,7 @@ class RMSprop(Elementwise):
 
     def numbers(self, group, step):
         return (
-            -number(group["lr"]), group["alpha"], group["eps"], group["weight_decay"],
+            -rate(group), group["alpha"], group["eps"], group["weight_decay"],
             group["momentum"], group["centered"], group["maximize"],
         )  # fmt: skip
 

@@ -6,6 +6,7 @@ from .elementwise import Elementwise
 from .kernels import decayed, is_some
 from .optimizer import check_numbers, number
 from .options import add_at, refuse_fused
+from .rates import plain, rate
 
 __all__ = ["SGD"]
 
@@ -46,7 +47,7 @@ class SGD(Elementwise):
 
     def numbers(self, group, started):
         return (
-            -number(group["lr"]), number(group["weight_decay"]), group["momentum"],
+            -rate(group), number(group["weight_decay"]), group["momentum"],
             1 - group["dampening"], group["nesterov"], group["maximize"], started,
         )  # fmt: skip
 
@@ -87,7 +88,7 @@ class SGD(Elementwise):
                 new = old * momentum + new * (1 - group["dampening"])
             state["momentum_buffer"] = new
             grad = grad + new * momentum if group["nesterov"] else new
-        add_at(p, grad, -number(group["lr"]))
+        add_at(p, grad, -plain(rate(group)))
 
     @staticmethod
     def formula(k, numbers, p, g, buffer=None):

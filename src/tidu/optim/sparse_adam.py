@@ -7,6 +7,7 @@ from ..base.errors import hinted
 from .by_tensor import ByTensor
 from .optimizer import number
 from .options import check_rate
+from .rates import plain, rate
 
 __all__ = ["SparseAdam"]
 
@@ -76,5 +77,5 @@ class SparseAdam(ByTensor):
         new_mean = mean[rows] + (taken - mean[rows]) * (1 - beta1)
         new_square = square[rows] + (taken * taken - square[rows]) * (1 - beta2)
         mean[rows], square[rows] = new_mean, new_square
-        size = number(group["lr"]) * math.sqrt(1 - beta2**step) / (1 - beta1**step)
+        size = plain(rate(group) * math.sqrt(1 - beta2**step) / (1 - beta1**step))
         p[rows] = p[rows] - size * new_mean / (new_square.sqrt() + group["eps"])
