@@ -67,3 +67,17 @@ def test_nothing_is_called_for_it(made):
     assert out.requires_grad
     (program,) = made
     assert "operations in 1 loops, 0 products" in program.summary()
+
+
+def test_gradients_that_may_be_missing_are_refused_too():
+    """The pass for certain inputs comes to the node that refuses, and its name is eager's."""
+
+    def f(x):
+        return x // 2, (x // 2) * x
+
+    for run in (f, torch.compile(f, fullgraph=True)):
+        x = torch.tensor([5.0, 7.0], requires_grad=True)
+        for out in run(x):
+            with pytest.raises(RuntimeError, match="floor_divide is not implemented"):
+                torch.autograd.grad(out.sum(), x, allow_unused=True)
+        assert run(x)[0].grad_fn.name() == "torch::autograd::NotImplemented"

@@ -249,12 +249,14 @@ class Compiled:
         elif captured.spent:
             for i in captured.tracked:
                 results[i]._node = placeless(clock(), _SPENT, (), FREED, {})
-        for i, kind, says, leaves in captured.refused if grad_enabled() else ():
+        for i, kind, says, leaves, name in captured.refused if grad_enabled() else ():
             edges = self._edges(leaves, handles)
             if not isinstance(says, str):  # it depends on what was written
                 place = [held.variable for held in captured.sources].index(says.variable)
                 says = says.of(handles[place]._value)
-            results[i]._node = placeless(clock(), _Refusal(kind, says), edges, (), {})
+            results[i]._node = node = placeless(clock(), _Refusal(kind, says), edges, (), {})
+            if name is not None:
+                node.name = name
         for i in self.parts:
             kind, what = captured.results[i]
             if kind == "part":

@@ -20,6 +20,7 @@ from ...core.levels import Around, StandIn
 from ...core.modes import LOCAL, set_tracer
 from ...core.node import Node, name_of
 from ...primitives.base import address
+from ...primitives.underived import refused
 from ...program.ir import Variable
 from ...transforms.draws import place_of, return_to
 from ...transforms.numbers import Number
@@ -69,7 +70,8 @@ class Captured:
         self.rates, self.count = [], 0  # how many of the results are returned, not stored
         self.tracked, self.leaves, self.backward, self.spent = [], [], None, False
         self.fills = False  # whether gradients that are missing are zeros to its backward pass
-        # (number of a result, kind and words of the error its gradient is, whose it would be)
+        # (number of a result, kind and words of the error its gradient is, the Held whose it would
+        # be, the name of its node where that is the one which refuses)
         self.refused = []
         self.arrivals = []  # the Held at which a gradient arrives while the function runs
 
@@ -451,7 +453,9 @@ class _Run:
             if found is not None:
                 *error, leaves = found
                 sources = [o for o in self.olds if o.end is not None and id(o.end) in leaves]
-                made.refused.append((i, *error, sources))
+                node = values[i]._node  # a leaf's is none
+                name = name_of(node) if getattr(node, "prim", None) is refused else None
+                made.refused.append((i, *error, sources, name))
                 made.tracked.remove(i)
         tracked = [values[i] for i in made.tracked]
         if not tracked:
