@@ -427,3 +427,57 @@ def test_a_plain_subclass_that_comes_later_leaves_operators_to_a_class_that_asks
     for call in (lambda: later * x, lambda: x * later, lambda: later - x):
         CALLS.clear()
         assert type(call()) is Logged and CALLS
+
+
+def test_writes_ask_the_class_of_what_is_written():
+    """PyTorch's names, and results of that class in the memory of the tensor on the left."""
+    names = {operator.iadd: "add_", operator.isub: "sub_", operator.imul: "mul_",
+             operator.ifloordiv: "floor_divide_", operator.imod: "remainder_",
+             operator.ipow: "pow_", operator.iand: "__iand__", operator.ior: "__ior__",
+             operator.ixor: "__ixor__", operator.ilshift: "__ilshift__",
+             operator.irshift: "__irshift__"}  # fmt: skip
+    for write, name in names.items():
+        t, other = torch.tensor([7, 6]), torch.tensor([2, 3])
+        expected, s = write(t.clone(), other), Logged(other.clone())
+        CALLS.clear()
+        result = write(t, s)
+        assert [call.__name__ for call in CALLS] == [name]
+        assert type(result) is Logged and result is not t and t.equal(expected)
+        assert result.data_ptr() == t.data_ptr()
+        CALLS.clear()
+        assert write(s, other) is s and [call.__name__ for call in CALLS] == [name]
+    for name in ("add_", "copy_", "type_as", "atan2_", "lt_"):
+        CALLS.clear()
+        assert type(getattr(torch.ones(2), name)(Logged(torch.ones(2)))) is Logged
+        assert [call.__name__ for call in CALLS] == [name]
+
+
+def test_operators_with_a_number_or_a_tensor_on_the_left():
+    s, t = Logged(torch.tensor([1, 2])), torch.tensor([7, 6])
+    cases = {"bitwise_and": lambda: 2 & s, "bitwise_or": lambda: 2 | s,
+             "bitwise_xor": lambda: 2 ^ s,
+             "__rlshift__": lambda: 2 << s, "__rrshift__": lambda: 2 >> s,
+             "__lshift__": lambda: t << s, "__rshift__": lambda: t >> s,
+             "__and__": lambda: t & s, "__eq__": lambda: t == s}  # fmt: skip
+    for name, call in cases.items():
+        CALLS.clear()
+        assert type(call()) is Logged and [c.__name__ for c in CALLS] == [name]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_shifts(compiled):
+    def f(t):
+        u = t * 1
+        v = u
+        u <<= 2
+        w = u + 0
+        w >>= t
+        return 2 << t, 64 >> t, u, v is u, w, True << t
+
+    t = torch.tensor([1, 2])
+    found = (torch.compile(f, fullgraph=True) if compiled else f)(t)
+    wanted = [[4, 8], [32, 16], [4, 8], True, [2, 2], [2, 4]]
+    assert [r.tolist() if isinstance(r, torch.Tensor) else r for r in found] == wanted
+    assert (2 << t.to(torch.uint8)).dtype is torch.uint8 and (2 << t.bool()).tolist() == [4, 4]
+    with pytest.raises(NotImplementedError, match="\"lshift_cpu\" not implemented for 'Float'"):
+        2 << t.float()

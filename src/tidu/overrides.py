@@ -130,12 +130,21 @@ class _Classes(Interceptor):
     order, methods, ignored = 1, False, _PLAIN
 
     def wants(self, seen):
+        if seen.namespace == "Tensor":  # what no function does, to a tensor that need not be asking
+            name = seen.name
+            return (
+                name == "type_as" or name.endswith("_") and (name[:2] != "__" or name in _IN_PLACE)
+            )
         return super().wants(seen) and seen.name not in IGNORED
 
     def around(self, seen, call, /, *args, **kwargs):
         if not _STATE.off and (kinds := overloaded(args, kwargs)):
-            return dispatch(seen.function, kinds, args, kwargs)
+            public = seen.function if seen.namespace != "Tensor" else public_one(seen.function)
+            return dispatch(public, kinds, args, kwargs)
         return call(*args, **kwargs)
+
+
+_IN_PLACE = frozenset(f"__{name}__" for name in "iand ior ixor ilshift irshift".split())
 
 
 _CLASSES = _Classes()
@@ -154,7 +163,10 @@ def ask(fast, slow, args, words):
     kinds = () if _STATE.off else overloaded(args, words)
     if not kinds:
         return slow(*args, **words)
-    return dispatch(public_one(fast), kinds, args, words)
+    public = public_one(fast)
+    # Other classes are asked for the method where subclasses of Tensor are for the operator.
+    public = TensorBase.handle_class.eq if public.__name__ == "__eq__" else public
+    return dispatch(public, kinds, args, words)
 
 
 # --- modes: every call in a block ----------------------------------------------------------------
@@ -246,8 +258,8 @@ _MODES = _Modes()
 # --- subclasses of Tensor -----------------------------------------------------------------------
 
 _GIVEN = ("T", "mT", "H", "mH", "real", "imag", "data")
-_TURNED = frozenset("radd rsub rmul rtruediv rpow rmatmul rfloordiv rmod rand ror rxor".split())
-_OPERATORS = frozenset("and or xor invert".split())  # which are no methods to a handler
+_TURNED = frozenset("radd rsub rmul rtruediv rpow rmatmul rfloordiv rmod rand ror rxor rlshift "
+                    "rrshift".split())  # fmt: skip
 _KEPT = ("as_subclass", "register_hook", "is_complex", "is_floating_point", "type")
 
 
@@ -280,7 +292,7 @@ def dress(cls):
 def _public(name):
     """The method as which a handler sees an operator."""
     dunder = f"__{name}__"
-    return dunder if name in _OPERATORS else UNDER.get(name, dunder)
+    return dunder if name == "invert" else UNDER.get(name, dunder)
 
 
 def _turned(asking, tensor, name):

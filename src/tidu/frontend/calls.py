@@ -41,12 +41,14 @@ UNSEEN = frozenset(
 )
 # The operators: as which method they count, and those that have no other name.
 UNDER = {"add": "add", "radd": "add", "sub": "sub", "mul": "mul", "rmul": "mul",
-         "matmul": "matmul",
-         "truediv": "div", "pow": "pow", "neg": "neg", "abs": "abs", "invert": "bitwise_not",
-         "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor", "iadd": "add_",
-         "isub": "sub_", "imul": "mul_", "itruediv": "div_", "mod": "remainder"}  # fmt: skip
+         "matmul": "matmul", "truediv": "div", "mod": "remainder", "pow": "pow", "neg": "neg",
+         "abs": "abs", "invert": "bitwise_not", "rand": "bitwise_and", "ror": "bitwise_or",
+         "rxor": "bitwise_xor", "iadd": "add_", "isub": "sub_", "imul": "mul_",
+         "itruediv": "div_", "ifloordiv": "floor_divide_", "imod": "remainder_",
+         "ipow": "pow_"}  # fmt: skip
 ALONE = ("rsub rtruediv rpow rmatmul floordiv rfloordiv rmod eq ne lt le gt ge getitem setitem "
-         "len rand ror rxor lshift rshift pos").split()  # fmt: skip
+         "len and or xor lshift rshift rlshift rrshift iand ior ixor ilshift irshift "
+         "pos").split()  # fmt: skip
 INSIDE = "inside"  # the namespace of functions that have no public name
 # Functions that call the program: what they call there is seen, too.
 _CALLING_BACK = frozenset("backward apply_ map_ map2_ triplet_margin_with_distance_loss".split())

@@ -459,11 +459,13 @@ class Tensor(TensorMethods, LateMethods, ToNumbers, TensorBase):
     __pos__ = ops.positive
     __abs__ = ops.abs
     __invert__ = invert
-    __and__ = __rand__ = operator(ops.bitwise_and)
-    __or__ = __ror__ = operator(ops.bitwise_or)
-    __xor__ = __rxor__ = operator(ops.bitwise_xor)
+    __and__, __rand__ = operator(ops.bitwise_and), operator(ops.bitwise_and)
+    __or__, __ror__ = operator(ops.bitwise_or), operator(ops.bitwise_or)
+    __xor__, __rxor__ = operator(ops.bitwise_xor), operator(ops.bitwise_xor)
     __lshift__ = operator(ops.bitwise_left_shift)
     __rshift__ = operator(ops.bitwise_right_shift)
+    __rlshift__ = reflected(ops.bitwise_left_shift)
+    __rrshift__ = reflected(ops.bitwise_right_shift)
     __lt__, __le__, __gt__, __ge__ = map(operator, (ops.lt, ops.le, ops.gt, ops.ge))
     __eq__, __ne__ = operator(ops.eq), operator(ops.ne)
     __getitem__ = ops.getitem
@@ -472,8 +474,8 @@ class Tensor(TensorMethods, LateMethods, ToNumbers, TensorBase):
         ops.setitem(self, index, value)
 
 
-for _name in ("and or xor lshift rshift floordiv rfloordiv rsub rdiv rpow rmod rmatmul invert "
-              "getitem").split():  # fmt: skip
+for _name in ("and or xor lshift rshift rlshift rrshift floordiv rfloordiv rsub rdiv rpow rmod "
+              "rmatmul invert getitem eq iand ior ixor ilshift irshift").split():  # fmt: skip
     # Handlers of `__torch_function__` know these operators by no other name.
     getattr(Tensor, f"__{_name}__").__name__ = f"__{_name}__"
 TensorBase.handle_class = Tensor

@@ -276,10 +276,11 @@ class TensorMethods:
     copy_, fill_, zero_ = inplace.copy_, inplace.fill_, inplace.zero_
     index_put_, fill_diagonal_ = inplace.index_put_, inplace.fill_diagonal_
     locals().update(inplace.METHODS)
-    __ipow__, __imod__, __ifloordiv__, __iand__, __ior__, __ixor__ = (
+    __ipow__, __imod__, __ifloordiv__, __iand__, __ior__, __ixor__, __ilshift__, __irshift__ = (
         operator(inplace.METHODS[name + "_"])
-        for name in ("pow", "remainder", "floor_divide", "bitwise_and", "bitwise_or", "bitwise_xor")
-    )
+        for name in ("pow remainder floor_divide bitwise_and bitwise_or bitwise_xor "
+                     "bitwise_left_shift bitwise_right_shift").split()
+    )  # fmt: skip
     squeeze_, unsqueeze_, t_, transpose_ = (
         restriding.squeeze_,
         restriding.unsqueeze_,
