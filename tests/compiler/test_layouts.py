@@ -175,7 +175,8 @@ def test_blocks_are_turned(shape, axes, dtype, monkeypatch):
     x = torch.arange(float(np.prod(shape))).reshape(shape).to(dtype)
     y = x.permute(axes).contiguous()
     compared(lambda x, y: (x.permute(axes) + y, (x.permute(axes) * y).contiguous()), x, y)
-    if dtype in (torch.float32, torch.float64, torch.int64):
+    few = native.HOST.vector_bytes // dtype.itemsize < 4  # elements in a vector: nothing to turn
+    if dtype in (torch.float32, torch.float64, torch.int64) and not few:
         assert any(t is not None for t in found)
 
 

@@ -316,7 +316,7 @@ def test_the_matrix_lists_formulas(capsys):
 
 
 @pytest.mark.parametrize("dtype", [tidu.float64, tidu.float32, tidu.float16, tidu.bfloat16])
-@pytest.mark.parametrize("name", ["maximum", "minimum", "fmax", "fmin"])
+@pytest.mark.parametrize("name", ["maximum", "minimum", "fmax", "fmin", "clamp_min", "clamp_max"])
 def test_which_of_two_zeros_is_the_same_compiled(name, dtype):
     operator = getattr(tidu, name)
     run = tidu.compile(lambda x, y: operator(x, y), fullgraph=True, dynamic=True)

@@ -4,6 +4,7 @@ NumPy scalars take Python's operators (ten times faster on them than the ufunc),
 """
 
 import operator
+import platform
 
 import numpy as np
 
@@ -147,21 +148,31 @@ nonzero_count = fused("nonzero", "1 if x != 0 else 0", lambda x: (x != 0).astype
 
 # --- extrema: at a tie both get half, as PyTorch has it -----------------------------------------
 
+_SIGNS_DECIDE = platform.machine() in ("aarch64", "arm64")
+
 
 def _second_of_zeros(ufunc):
-    """Of two zeros the second: NumPy's loop of halves gives the first."""
-    return lambda x, y: ufunc(y, x) if x.dtype == np.float16 else ufunc(x, y)
+    """Of two zeros the second: NumPy's loop of halves gives the first, and its loops on ARM go by
+    the sign."""
 
+    def by_loop(x, y):
+        return ufunc(y, x) if x.dtype == np.float16 else ufunc(x, y)
+
+    def by_sign(x, y):
+        return np.where(x == y, y, ufunc(x, y))[()]
+
+    return by_sign if _SIGNS_DECIDE else by_loop
+
+
+_larger, _smaller = _second_of_zeros(np.maximum), _second_of_zeros(np.minimum)
 
 # The sum is NaN as one of them is, and passes the gradient to both.
 maximum = fused(
-    "maximum", "y if x < y else x if y < x else x / 2 + y / 2 if x == y else x + y",
-    _second_of_zeros(np.maximum),
+    "maximum", "y if x < y else x if y < x else x / 2 + y / 2 if x == y else x + y", _larger,
     inputs=_PAIR, tex="maximum(x, y)",
 )  # fmt: skip
 minimum = fused(
-    "minimum", "y if x > y else x if y > x else x / 2 + y / 2 if x == y else x + y",
-    _second_of_zeros(np.minimum),
+    "minimum", "y if x > y else x if y > x else x / 2 + y / 2 if x == y else x + y", _smaller,
     inputs=_PAIR, tex="minimum(x, y)",
 )  # fmt: skip
 
@@ -185,14 +196,11 @@ fmin = fused("fmin", "x if (x <= y) | isnan(y) else y", _first_of_zeros(np.fmin)
 
 
 def _clamp(x, *, low, high):
-    """`x` itself where it equals a bound, so that -0 stays: NumPy gives the second of equals, but
-    of halves the first."""
-    half, kind = x.dtype == np.float16, x.dtype.type
+    """`x` itself where it equals a bound, so that -0 stays."""
+    kind = x.dtype.type
     if low is not None:
-        x = np.maximum(x, kind(low)) if half else np.maximum(kind(low), x)
-    if high is not None:
-        x = np.minimum(x, kind(high)) if half else np.minimum(kind(high), x)
-    return x
+        x = _larger(kind(low), x)
+    return x if high is None else _smaller(kind(high), x)
 
 
 def _bounded(low, high):
@@ -211,24 +219,25 @@ clamp = fused("clamp", _bounded, _clamp, params=("low", "high"), tex="clamp(x, l
 clamp.torch_name = "ClampBackward1"
 
 # Tensors as bounds get the gradient of what they cut off; a NaN goes to none of them.
-clamp_low = fused("clamp", "x if x >= y else y if x < y else nan", np.maximum, inputs=_PAIR,
+clamp_low = fused("clamp", "x if x >= y else y if x < y else nan", _larger, inputs=_PAIR,
                   tex="maximum(x, y)")  # fmt: skip
-clamp_high = fused("clamp", "x if x <= y else y if x > y else nan", np.minimum, inputs=_PAIR,
+clamp_high = fused("clamp", "x if x <= y else y if x > y else nan", _smaller, inputs=_PAIR,
                    tex="minimum(x, y)")  # fmt: skip
 clamp_between = fused(
     "clamp",
     "x if (x >= low) & (x <= high) else low if (x < low) & (low < high) "
     "else high if (x > high) | (high < low) else detach(minimum(maximum(x, low), high))",
-    lambda x, low, high: np.minimum(np.maximum(x, low), high),
+    lambda x, low, high: _smaller(_larger(x, low), high),
     inputs=("x", "low", "high"), tex="minimum(maximum(x, low), high)",
 )  # fmt: skip
 
 _ZERO = {np.dtype(t): t(0) for t in (np.float32, np.float64)}
+_at_least = _larger if _SIGNS_DECIDE else np.maximum  # what `_larger` is for these two types
 
 
 def _relu(x):
     zero = _ZERO.get(x.dtype)
-    return _clamp(x, low=0, high=None) if zero is None else np.maximum(zero, x)
+    return _clamp(x, low=0, high=None) if zero is None else _at_least(zero, x)
 
 
 # A NaN passes, and passes the gradient.
