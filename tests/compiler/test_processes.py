@@ -87,6 +87,31 @@ def test_a_fork_waits_for_locks(monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_comes_between_one_use_of_a_lock_and_the_next(monkeypatch):
+    """A thread that compiles one function after another has it nearly all of the time."""
+    lock, ended = threading.RLock(), []
+    monkeypatch.setattr(forks, "_LOCKS", [threading.Lock(), lock, threading.Lock()])
+
+    def uses():
+        while not ended:
+            with lock:
+                time.sleep(0.01)
+
+    thread = threading.Thread(target=uses)
+    thread.start()
+    begun = time.monotonic()
+    for _ in range(3):
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if lock.acquire(timeout=1) else 1)
+        assert os.waitpid(child, 0)[1] == 0
+    took = time.monotonic() - begun
+    ended.append(True)
+    thread.join()
+    assert took < 5  # of the 30 s in which forks would give up
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_fork_waits_for_imports():
     """Python's lock of a module that is being imported would stay taken in the child."""
     ended, begun = [], threading.Event()

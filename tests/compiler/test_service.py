@@ -112,6 +112,51 @@ def test_programs_that_end_at_broken_pipes_go_on():
         signal.signal(signal.SIGPIPE, before)
 
 
+def test_what_a_handler_raises_is_the_programs(monkeypatch):
+    """A time limit's TimeoutError is an OSError, too, as those of connections are."""
+
+    def late(*_):
+        raise TimeoutError("too late")
+
+    def interrupted(connection):
+        signal.raise_signal(signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, late)
+    try:
+        for seed, first in ((32, True), (33, False)):  # while it starts, and at the question
+            with monkeypatch.context() as patch:
+                patch.setattr(service.messages, "receive", interrupted)
+                with pytest.raises(TimeoutError, match="too late"):
+                    call(seed)
+            assert first or not service._State.server.free
+            assert call(seed) == seed and not service._State.failed
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_one_that_ends_by_another_threads_question_is_no_refusal(monkeypatch):
+    given = iter([1, 1, 1])  # servers that end while this thread connects
+
+    def connection(self):
+        if next(given, None):
+            self.number = 1 << 22
+            raise ConnectionResetError
+        return connect(self)
+
+    connect = service._Server.connection
+    monkeypatch.setattr(service._Server, "connection", connection)
+    assert call(35) == 35 and not service._State.failed
+
+
+def test_a_connection_that_is_used_while_its_server_is_left_is_closed():
+    assert call(37) == 37
+    server = service._State.server
+    connection = server.connection()
+    service._end()
+    server.take_back(connection)
+    assert not server.free and connection.fileno() == -1
+
+
 def test_where_llvm_ends_its_process_this_one_goes_on(monkeypatch):
     step = torch.compile(lambda x: (x * 3).sin() * 2)
     monkeypatch.setattr(service, "_BOOT", DEADLY)
@@ -224,6 +269,51 @@ def test_a_process_that_compiles_does_not_load_llvm(tmp_path):
     assert apart[0].endswith("False") and here[0].endswith("True")
     assert apart[0].split()[:-1] == here[0].split()[:-1]
     assert apart[1] == here[1] == "no child is left to wait for"
+
+
+CLOSED = """
+import os, sys
+for number in (0, 1, 2):
+    os.close(number)
+sys.path.insert(0, {!r})
+from test_service import call, number, service
+assert call(5) == 5 and not service._State.failed
+assert not [n for n in range(3) if os.path.exists(f"/proc/self/fd/{{n}}")
+            and "socket" in os.readlink(f"/proc/self/fd/{{n}}")]
+os._exit(7)
+"""
+
+
+@pytest.mark.slow
+def test_programs_may_have_closed_what_is_standard(tmp_path):
+    program = CLOSED.format(os.path.dirname(__file__))
+    env = {**os.environ, "TIDU_CACHE_DIR": str(tmp_path)}
+    assert subprocess.run([sys.executable, "-c", program], env=env).returncode == 7
+
+
+ADOPTS = """
+import ctypes, os, sys, time
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+sys.path.insert(0, {!r})
+from test_service import call, ended, number, service
+service._PATIENCE = 0.2
+numbers = []
+for seed in range(3):
+    assert call(seed) == seed
+    numbers.append(number())
+    assert ended(numbers[-1])
+    time.sleep(0.2)  # until its last thread has ended, too
+assert call(3) == 3
+print([os.path.exists(f"/proc/{{n}}") for n in numbers])
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_adopts_others_has_no_zombies(tmp_path):
+    program = ADOPTS.format(os.path.dirname(__file__))
+    env = {**os.environ, "TIDU_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=env)
+    assert done.stdout == "[False, False, False]\n", done.stderr
 
 
 @pytest.mark.slow

@@ -479,6 +479,44 @@ def test_an_interrupt_stops_a_recording_at_once(own):
     assert calls == []  # as before the call, which was not begun again
 
 
+@pytest.mark.parametrize("kind", [TimeoutError, RuntimeError, IndexError])
+@pytest.mark.parametrize("how", ["plain", "numbers", "a value", "a first step"])
+def test_errors_of_handlers_are_no_reason_to_run_eagerly(kind, how):
+    """Such as a time limit's."""
+
+    class Limit:
+        def __call__(self, number, frame):
+            raise kind("too late")
+
+    weight = torch.nn.Parameter(torch.ones(1))
+    optimizer = torch.optim.Adam([weight])
+    late = [True]
+
+    @torch.compile
+    def f(x, rate):
+        y = x * rate
+        if how == "a value" and y > 0:
+            y = y + 1
+        if how == "a first step":
+            optimizer.zero_grad()
+            (y * weight).sum().backward()
+            optimizer.step()
+        if late:
+            signal.raise_signal(signal.SIGUSR1)
+        return y
+
+    before = signal.signal(signal.SIGUSR1, Limit())
+    try:
+        with pytest.raises(kind, match="too late"):
+            f(torch.ones(1), 0.5 if how == "numbers" else 1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    late.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert weight.item() == 1
+
+
 def test_what_ends_a_recording_alone_is_raised_behind_the_call():
     calls = []
 

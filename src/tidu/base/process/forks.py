@@ -35,24 +35,32 @@ def at_work():
 
 
 def _take():
-    """All of them at once, in no order: a thread that has one may wait for another."""
+    """All of them at once, in no order: a thread that has one may wait for another. One that is
+    taken is waited for while none is held: a thread that takes it again and again lets go of it
+    for a moment only."""
     until = time.monotonic() + _PATIENCE
-    while not _took_all():
-        if time.monotonic() > until:
+    while (busy := _busy()) is not None:
+        _release()
+        left = until - time.monotonic()
+        if left <= 0:
             return
-        time.sleep(0.0005)
+        if busy is _AT_WORK:
+            time.sleep(0.0005)
+        elif busy.acquire(timeout=left):
+            _TAKEN.append(busy)
 
 
-def _took_all():
+def _busy():
+    """What others have; None where all locks are taken now."""
     own = get_ident()
     if any(thread != own for thread in _AT_WORK):
-        return False
+        return _AT_WORK
     for lock in _LOCKS:
-        if not lock.acquire(blocking=False):
-            _release()
-            return False
-        _TAKEN.append(lock)
-    return True
+        if not any(lock is taken for taken in _TAKEN):
+            if not lock.acquire(blocking=False):
+                return lock
+            _TAKEN.append(lock)
+    return None
 
 
 def _release():

@@ -268,7 +268,7 @@ class Optimized:
             found = error.with_traceback(None)  # which holds what was recorded so far
             found.__context__ = None
         except Exception as error:  # the user's own error, or one that stand-ins have caused
-            if self.fullgraph:
+            if self.fullgraph or from_outside(error):
                 raise
             text = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
             found = Break(text, frames_of(error))
@@ -346,7 +346,9 @@ class Optimized:
                     return None, None, False
                 if not begun.drops(captured):
                     break
-            except Exception:  # the user's own, too: the function itself will raise it
+            except Exception as error:  # the user's own, too: the function itself will raise it
+                if from_outside(error):
+                    raise
                 break
             finally:
                 if not held:

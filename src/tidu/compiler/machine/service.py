@@ -17,12 +17,14 @@ from contextlib import suppress
 from importlib.util import find_spec
 
 from ...base.lazy import lazy_module
+from ...base.process.handlers import by_handler
 from . import messages
 
 __all__ = ["Unavailable", "ask", "expect", "possible", "serves"]
 
 # The plain one: `socket` takes 3 ms, and other packages put their own classes into it.
 socket = lazy_module("_socket")
+fcntl = lazy_module("fcntl")
 _START = 30.0  # seconds in which LLVM is loaded, or is not asked for any more
 _PATIENCE = 8.0  # seconds after which a process that is not asked ends
 _BOOT = """import os, sys, types
@@ -45,8 +47,9 @@ class _Server:
     """A process that was started, and connections to it that nobody uses."""
 
     def __init__(self):
-        self.control, theirs = socket.socketpair()
-        self.free, self.number = deque(), None
+        self.control, theirs = _pair()
+        self.control.settimeout(None)
+        self.free, self.number, self.closed = deque(), None, False
         try:
             self.launched = _launched(theirs.fileno())
         except BaseException:
@@ -59,18 +62,18 @@ class _Server:
         """One that is free, or a new one."""
         with suppress(IndexError):
             return self.free.pop()
-        ours, theirs = socket.socketpair()
+        ours, theirs = _pair()
         try:
             try:
-                self.control.settimeout(_START)
                 self.control.sendmsg([b"c"], [_carrying(theirs)], messages.NO_SIGNAL)
             finally:
                 theirs.close()
             self._reap()
             ours.settimeout(_START)
-            self.number = messages.receive(ours)
-            if self.number is None:
+            number = messages.receive(ours)
+            if number is None:
                 raise Unavailable
+            self.number = number
             ours.settimeout(None)
         except BaseException:
             ours.close()
@@ -79,17 +82,62 @@ class _Server:
 
     def _reap(self):
         """What was started has started the server and is done."""
-        launched, self.launched = self.launched, None
-        if launched is not None:
+        if self.launched is not None:
             with suppress(ChildProcessError):  # the program has waited for it
-                os.waitpid(launched, 0)
+                os.waitpid(self.launched, 0)
+            self.launched = None
+
+    def ended(self):
+        try:
+            return not self.control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
 
     def close(self):
         self._reap()
         self.control.close()
+        if self.number is not None:
+            _LEFT.append(self.number)
+        self.closed = True
+        self._close_free()
+
+    def take_back(self, connection):
+        """It is used no more."""
+        self.free.append(connection)
+        if self.closed:  # by another thread, meanwhile
+            self._close_free()
+
+    def _close_free(self):
         while self.free:
             with suppress(IndexError):
                 self.free.pop().close()
+
+
+_LEFT: deque = deque()  # numbers of servers that are not asked any more
+
+
+def _bury():
+    """A process that adopts others (the first one of a container) is who waits for servers, too."""
+    for _ in range(len(_LEFT)):
+        with suppress(IndexError, ChildProcessError):
+            number = _LEFT.popleft()
+            if os.waitpid(number, os.WNOHANG)[0] == 0:
+                _LEFT.append(number)
+
+
+def _pair():
+    """Two ends of a connection."""
+    return [_above(end) for end in socket.socketpair()]
+
+
+def _above(connection):
+    """The same, not under a number of what is standard, which a program may have closed: it may
+    open that anew, and what it starts has that."""
+    if connection.fileno() > 2:
+        return connection
+    number = fcntl.fcntl(connection.fileno(), fcntl.F_DUPFD_CLOEXEC, 3)
+    connection.close()
+    return socket.socket(fileno=number)
 
 
 def _carrying(connection):
@@ -153,29 +201,40 @@ def ask(name, *given):
         Unavailable: LLVM can be had in this process only.
         MemoryError: two processes ended while they worked on this.
     """
-    for last in (False, True):
+    without_answer = ended = 0
+    while ended < 2:
         server = _server()
         try:
             connection = server.connection()
-        except (OSError, Unavailable):  # it had ended, or LLVM cannot be loaded there
+        except (OSError, Unavailable) as error:  # it has ended, or LLVM cannot be loaded there
+            if by_handler(error):
+                raise
             _leave(server)
-            if last:
+            without_answer += server.number is None  # others end by what another thread asks
+            if without_answer == 2:
                 _State.failed = True
                 raise Unavailable from None
             continue
         reply = _reply(connection, name, given)
         if reply is not None:
-            server.free.append(connection)
+            server.take_back(connection)
             return _given(*reply)
         _leave(server)
+        ended += 1
     raise MemoryError("the process that compiles has ended, twice: memory may be short")
 
 
 def _server():
+    known = _State.server
+    if known is not None and known.ended():
+        _leave(known)
     if _State.server is None:
+        _bury()
         try:
             made = _Server()
         except (OSError, ImportError, AttributeError, TypeError) as error:
+            if by_handler(error):
+                raise
             _State.failed = True
             raise Unavailable from error
         if _State.server is None:
@@ -196,11 +255,11 @@ def _reply(connection, name, given):
     try:
         messages.send(connection, (name, given))
         reply = messages.receive(connection)
-    except OSError:
-        reply = None
-    except BaseException:
+    except BaseException as error:
         connection.close()
-        raise
+        if not isinstance(error, OSError) or by_handler(error):
+            raise
+        reply = None
     if reply is None:
         connection.close()
     return reply

@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from contextlib import suppress
 
+from ...base.process.handlers import by_handler
 from ...core.blocks import THREADS
 
 __all__ = ["Task", "begin", "finish"]
@@ -37,7 +38,7 @@ class Task:
             self._value = self._compute()
         except BaseException as error:
             self._failed = True
-            if not isinstance(error, Exception):
+            if not isinstance(error, Exception) or by_handler(error):
                 raise
         finally:
             self.done.set()

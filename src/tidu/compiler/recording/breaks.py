@@ -3,13 +3,12 @@
 import ast
 import dis
 import linecache
-import signal
 import sys
 import time
-import types
 from pathlib import Path
 
 from ...base.frames import OURS
+from ...base.process.handlers import by_handler, code_of
 
 __all__ = ["CLOCK", "Behind", "Break", "Hooked", "Surroundings", "Undecided", "Unplaced",
            "Wanted", "code_of", "codes_below", "frames_here", "frames_of", "from_outside",
@@ -149,22 +148,14 @@ def _is_gradient(node):
     return isinstance(node, ast.Attribute) and node.attr in ("grad", "data")
 
 
-def code_of(function):
-    """The code of a function written in Python, or None."""
-    plain = function.__func__ if isinstance(function, types.MethodType) else function
-    return getattr(plain, "__code__", None)
-
-
 def from_outside(error):
     """Whether what ended a run has nothing to do with its code: Ctrl-C, or what a handler of a
     signal raised."""
+    if by_handler(error):
+        return True
+    if not isinstance(error, KeyboardInterrupt):
+        return False
     place = error.__traceback__
-    codes = [place.tb_frame.f_code]
     while place.tb_next is not None:
         place = place.tb_next
-        codes.append(place.tb_frame.f_code)
-    handlers = {code_of(signal.getsignal(number)) for number in signal.valid_signals()}
-    if not handlers.isdisjoint(codes):
-        return True
-    raised = dis.opname[codes[-1].co_code[place.tb_lasti]] == "RAISE_VARARGS"
-    return isinstance(error, KeyboardInterrupt) and not raised
+    return dis.opname[place.tb_frame.f_code.co_code[place.tb_lasti]] != "RAISE_VARARGS"

@@ -30,7 +30,7 @@ from ...transforms.write_checks import overlaps_itself, shown_twice
 from ..graphs.questions import Deferred
 from ..loops.layout import VIEWS
 from .backwards import calls_program, edge, fills, refusal
-from .breaks import CLOCK, Break, Surroundings, Undecided, Unplaced, frames_of
+from .breaks import CLOCK, Break, Surroundings, Undecided, Unplaced, frames_of, from_outside
 from .buffers import Buffers
 from .executed import Executed
 from .growing import APPENDED, Growing
@@ -256,8 +256,8 @@ class _Run:
             raise
         except ValueAsked as error:
             raise Break(_VALUE, frames_of(error)) from None
-        except Exception:
-            if self.tracer.undecided is None:
+        except Exception as error:
+            if self.tracer.undecided is None or from_outside(error):
                 raise
         finally:
             set_tracer(outer)

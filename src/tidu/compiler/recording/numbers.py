@@ -12,6 +12,7 @@ from ...core.handle import TensorBase, wrap
 from ...program.ir import Variable
 from ...transforms.numbers import Fixed, Number
 from ...transforms.trace import Traced
+from .breaks import from_outside
 
 __all__ = ["Numbers", "for_all"]
 
@@ -73,14 +74,18 @@ def for_all(values, run):
     that serves all floats; None where the digits of `values` are part of it."""
     try:
         plain = run(None)
-    except Exception:  # what stops the program is found out once more, with plain floats
+    except Exception as error:  # what stops the program is found out again, with plain floats
+        if from_outside(error):
+            raise
         return None
     found = []
     for nearby in (values, [v * (1 + 2.0**-9) + 2.0**-20 for v in values]):
         numbers = Numbers(nearby)
         try:
             captured = run(numbers)
-        except Exception:
+        except Exception as error:
+            if from_outside(error):
+                raise
             return None
         if numbers.fixed:
             return None
