@@ -154,6 +154,7 @@ def test_a_connection_that_is_used_while_its_server_is_left_is_closed():
     connection = server.connection()
     service._end()
     server.take_back(connection)
+    assert server.ended()
     assert not server.free and connection.fileno() == -1
 
 

@@ -92,6 +92,10 @@ class _Server:
             return not self.control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
             return False
+        except OSError as error:  # with questions unread, or it was left by another thread
+            if by_handler(error):
+                raise
+            return True
 
     def close(self):
         self._reap()
