@@ -1,9 +1,14 @@
 """Processors other than this one: what is known of them, and code for ARM."""
 
 import io
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from tidu.compiler.machine import native
 from tidu.compiler.machine.processors import deciding_lines
 
 X86 = """processor\t: {}
@@ -47,3 +52,18 @@ def test_the_lines_that_decide(machine, one):
 def test_fast_and_thrifty_processors_of_one_machine():
     both = ARM.format(0, 0) + ARM.replace("0xd0c", "0xd05").format(1, 0)
     assert len(deciding_lines(io.StringIO(both), "aarch64")) == 7
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not native.HOST.triple.startswith("x86"), reason="the programs run on x86")
+def test_what_is_written_for_arm_compiles_for_it(tmp_path):
+    run = subprocess.run(
+        [sys.executable, str(Path(__file__).parent / "arm.py")],
+        env={**os.environ, "TIDU_CACHE_DIR": str(tmp_path), "TIDU_COMPILER_PROCESS": "0"},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert run.returncode == 0 and "RuntimeError" not in run.stderr, run.stderr[-3000:]
+    texts = int(run.stdout)
+    if not texts:
+        pytest.skip("LLVM was built without ARM")
+    assert texts > 50
