@@ -34,7 +34,7 @@ from .convert import (
     type_of,
 )  # fmt: skip
 from .elementwise import BOOL, COMPLEX, INT, binary, called, dressed, dtype_of, run, unary
-from .numbers import is_one, told_later
+from .numbers import fitted, is_one, told_later
 
 overloads = lazy_module(f"{__package__}.deprecated_overloads")
 underived = lazy_module(f"{__package__}.underived")
@@ -267,6 +267,8 @@ def pow_general(input, exponent, *, out=None):
     if isinstance(x, TensorBase) and type_of(x).category < 2 and isinstance(y, int) and y < 0:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     tensors = isinstance(x, TensorBase) and isinstance(y, TensorBase)
+    if y.__class__ is int and type_of(x).category == BOOL + 1:
+        fitted(y, type_of(x).numpy)  # refuses what is no number of this type
     x, y = promote(x, y)
     if _category(x, y) == BOOL and y.__class__ in (bool, int):
         return finish(c.bitwise_or(x, not y), out, input, exponent)

@@ -196,4 +196,6 @@ def fill(input, value):
 
 def constant_pad_nd(input, pad, value=0):
     """`input` with `value` around it: (before, after) of the last axis, then of the one before."""
+    if element_type(input).kind in "iu" and isinstance(value, int) and max(pad, default=0) > 0:
+        value = fitted(value, element_type(input))  # whole numbers may count from the end
     return padded(input, pad, "constant", value)

@@ -290,7 +290,10 @@ def hardtanh(input, min_val=-1.0, max_val=1.0):
     """x limited to [min_val, max_val]; the gradient is 0 at the bounds."""
     if min_val > max_val:
         raise ValueError("min_val cannot be greater than max_val")
-    refuse(type_of(input), _NO_HARDTANH)
+    kind = type_of(input)
+    refuse(kind, _NO_HARDTANH)
+    if not kind.is_signed and min(min_val, max_val) < 0:
+        raise RuntimeError("cannot do hardtanh on an unsigned type with negative limits")
     return activations.hardtanh(require_tensor("hardtanh", input), low=min_val, high=max_val)
 
 

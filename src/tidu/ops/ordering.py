@@ -305,7 +305,8 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=N
     x, axis = along(input, dim)
     ordered = sort(x, axis).values
     holes = r.any_(c.isnan(x), axes=(axis,), keepdims=True)
-    ordered = p.select(holes, x.dtype.numpy.type(math.nan), ordered)
+    last = slice_(ordered, index=(*[slice(None)] * axis, slice(-1, None), ...))
+    ordered = p.select(holes, last, ordered)  # NaN, which comes last, has the gradient
     fractions = concrete(q) if isinstance(q, TensorBase) else np.asarray(q, element_type(input))
     if np.any((fractions < 0) | (fractions > 1)):
         if not isinstance(q, TensorBase):

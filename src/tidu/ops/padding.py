@@ -12,6 +12,7 @@ from ..primitives.structural import embed, slice_
 from ..primitives.views import view_scatter
 from .convert import named, require_tensor
 from .formats import keeps_format
+from .numbers import fitted
 from .shapes import clone
 
 __all__ = ["pad", "pixel_shuffle", "pixel_unshuffle"]
@@ -55,7 +56,7 @@ def pad(input, pad, mode="constant", value=None):
         )
     checked_count([max(n + a + b, 0) for n, (a, b) in zip(shape, _pairs(widths, len(shape)))])
     if mode == "constant":
-        return _constant(x, shape, widths, 0 if value is None else value)
+        return _constant(x, shape, widths, float(value) if isinstance(value, int) else value or 0)
     if value:
         raise RuntimeError(f'Padding mode "{mode}" doesn\'t take in value argument')
     dims = len(widths) // 2
@@ -92,6 +93,8 @@ def _constant(x, shape, widths, value):
     full = tuple(
         [s + n + max(0, after) for s, n, (_, after) in zip(starts, inner, pairs, strict=True)]
     )
+    if element_type(x).kind in "iu" and full != inner:
+        value = fitted(value, element_type(x))
     if value == 0:
         out = embed(x, index=index, shape=full)
     else:

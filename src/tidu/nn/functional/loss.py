@@ -152,8 +152,9 @@ def binary_cross_entropy(
     if low_target < 0 or high_target > 1:
         raise RuntimeError("all elements of target should be between 0 and 1")
     formula = _cross_entropy_inside if low > 0 and high < 1 else _cross_entropy
-    if input.dtype in (float16, bfloat16):  # 1e-12 is none of their numbers
-        loss = formula(input.to(float32), target.to(float32)).to(input.dtype)
+    if input.dtype in (float16, bfloat16):
+        least = _LEAST[input.dtype is bfloat16]
+        loss = formula(input.to(float32), target.to(float32), least).to(input.dtype)
     else:
         loss = formula(input, target)
     if weight is not None:
@@ -189,17 +190,21 @@ def _not_probabilities():
     )
 
 
-def _cross_entropy_inside(input, target):
+# The least x · (1 - x) by which a slope is divided: 1e-12, as it is in float32 and in bfloat16.
+_LEAST = (9.999999960041972e-13, 1.0018652574217413e-12)
+
+
+def _cross_entropy_inside(input, target, least=None):
     below = ops.clamp(ops.log1p(-input), min=-100)
     return (target - 1) * below - target * ops.clamp(ops.log(input), min=-100)
 
 
-def _cross_entropy(input, target):
+def _cross_entropy(input, target, least=_LEAST[0]):
     """The same where x may be 0 or 1: the slope there is (x - t) / 1e-12, not infinite."""
-    inside = input * (1 - input) > 1e-12
+    inside = input * (1 - input) > least
     safe = _cross_entropy_inside(ops.where(inside, input, 0.5), target)
     fixed = input.detach()
-    slope = (input - target) / 1e-12
+    slope = (input - target) / least
     edge = _cross_entropy_inside(fixed, target.detach()) - slope * (fixed - input)  # keeps -0.0
     return ops.where(inside, safe, edge)
 
