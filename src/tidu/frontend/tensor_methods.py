@@ -287,7 +287,7 @@ class TensorMethods:
         restriding.t_,
         restriding.transpose_,
     )
-    resize_, swapaxes_ = inplace.resize_, restriding.transpose_
+    resize_, swapaxes_ = restriding.resize_, restriding.transpose_
 
     # --- transposes as attributes ---
     @property

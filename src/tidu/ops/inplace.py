@@ -13,14 +13,11 @@ from numpy import ndarray
 from ..base.dtypes import can_cast
 from ..base.errors import hinted
 from ..base.lazy import lazy_module, standing
-from ..base.size import checked_size, sizes_from
 from ..core.blocks import fill as filled_array
 from ..core.handle import (
     TensorBase,
-    Unresolved,
     element_type,
     live_views,
-    lying,
     settle,
     shape_of,
     wrap,
@@ -389,27 +386,6 @@ def fill_diagonal_(self, fill_value, wrap=False):
     if not isinstance(value, TensorBase):
         value = from_array(np.array(fitted(value, element_type(self)), element_type(self)))
     return index_put_(self, (places[0],) * (len(shape) - 1) + (places[1],), value)
-
-
-def resize_(self, *sizes, memory_format=None):
-    """Give the tensor a new size; elements that stay keep their order, new ones are not set."""
-    sizes = sizes_from(sizes)
-    if self._node is not None:
-        raise RuntimeError("cannot resize variables that require grad")
-    value = self._value
-    if value.dtype is None and value.__class__ is not Unresolved:
-        raise RuntimeError("resize_ is not possible inside a transform or a compiled function")
-    have = np.asarray(lying(value)).reshape(-1)
-    count = math.prod(checked_size(sizes))
-    flat = (
-        have
-        if count <= have.size
-        else np.concatenate([have, np.empty(count - have.size, have.dtype)])
-    )
-    memory = flat[:count].reshape(sizes)
-    bits = value.__class__ is Unresolved
-    self._value = Unresolved(memory, value.conj, value.neg) if bits else memory
-    return self
 
 
 _ELEMENTWISE = (

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from ..base.errors import hinted
-from ..base.size import checked_count
-from ..core.handle import LEAF, View, live_views, lying, root_of, shape_of
+from ..base.size import checked_count, checked_size, sizes_from
+from ..core.handle import LEAF, Unresolved, View, live_views, lying, root_of, shape_of
 from ..core.modes import grad_enabled, set_grad
 from ..core.retries import worded
 from ..core.versions import owner
@@ -19,7 +19,8 @@ from ..transforms.trace import Traced, memory_of
 from ..transforms.write_checks import check_tracked
 from .shapes import squeeze, t, transpose, unsqueeze
 
-__all__ = ["as_strided", "as_strided_", "squeeze_", "t_", "transpose_", "unsqueeze_"]
+__all__ = ["as_strided", "as_strided_", "squeeze_", "resize_", "t_", "transpose_",
+           "unsqueeze_"]  # fmt: skip
 
 
 @worded
@@ -180,6 +181,68 @@ def as_strided_(self, size, stride, storage_offset=None):
             )
         )
     return _restrided(self, size, stride, storage_offset)
+
+
+def resize_(self, *sizes, memory_format=None):
+    """Give the tensor a new size, from its place in its storage on, which grows where that is too
+    short; elements that stay keep their order, new ones are not set."""
+    size = sizes_from(sizes)
+    if self._node is not None:
+        raise RuntimeError("cannot resize variables that require grad")
+    value = self._value
+    if value.dtype is None and value.__class__ is not Unresolved:
+        raise RuntimeError("resize_ is not possible inside a transform or a compiled function")
+    count = math.prod(checked_size(size))
+    memory = self._array() if value.dtype is not None else lying(value)
+    if tuple(memory.shape) == tuple(size):
+        return self
+    beside = _in_its_storage(self, memory)
+    root, start = owner(memory), base.address(memory) - base.address(owner(memory))
+    if start + count * memory.itemsize > root.nbytes:
+        root = _grown(root, start + count * memory.itemsize, beside)
+    _put(self, np.ndarray(size, memory.dtype, base.bytes_of(root), start))
+    for other in beside:
+        _tell_steps(other)
+    return self
+
+
+def _in_its_storage(tensor, memory):
+    """The tensor, its base and the views of that, as far as they are in one storage."""
+    whole = tensor if tensor._view is None else tensor._view.base
+    root = owner(memory)
+    tensors = {id(t): t for t in (tensor, whole, *live_views(whole))}.values()
+    arrays = [(t, lying(t._value)) for t in tensors]
+    return [t for t, a in arrays if a.__class__ is np.ndarray and owner(a) is root]
+
+
+def _grown(root, size, tensors):
+    """A storage of so many bytes that begins as this one, in which the tensors lie from now on."""
+    fresh = np.empty(-(-size // root.itemsize), root.dtype)
+    known, room = base.bytes_of(root), base.bytes_of(fresh)
+    room[: known.size] = known
+    for tensor in tensors:
+        old = lying(tensor._value)
+        start = base.address(old) - base.address(root)
+        _put(tensor, np.ndarray(old.shape, old.dtype, room, start, old.strides))
+    return fresh
+
+
+def _put(tensor, memory):
+    value = tensor._value
+    bits = value.__class__ is Unresolved
+    tensor._value = Unresolved(memory, value.conj, value.neg) if bits else memory
+
+
+def _tell_steps(tensor):
+    """How a view is found in its base, after either has moved."""
+    view = tensor._view
+    if view is None:
+        return
+    whole, part = lying(view.base._value), lying(tensor._value)
+    if whole.dtype == part.dtype:
+        params = {"size": part.shape, "start": _offset(part) - _offset(whole),
+                  "stride": tuple([n // part.itemsize for n in part.strides])}  # fmt: skip
+        view.steps = ((s.as_strided, {**params, "layout": s.layout_of(whole)}),)
 
 
 _restrided = _reshaping(as_strided)
