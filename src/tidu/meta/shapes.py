@@ -110,8 +110,11 @@ def _inner(value, given):
 def _written(target, result, given):
     """What is left of a write: the form that was there, and a new history."""
     value = result if isinstance(result, TensorBase) else target
-    if isinstance(target, MetaTensor) and value.requires_grad and _is_traced(value):
-        target._value = Meta(_inner(value, given), target._value.steps)
+    if isinstance(target, MetaTensor):
+        version = target._value.version
+        if grad_enabled() and value.requires_grad and _is_traced(value):
+            target._value = Meta(_inner(value, given), target._value.steps)
+        target._value.version = version + 1
     return None if result is None else target
 
 

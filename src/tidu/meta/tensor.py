@@ -28,15 +28,16 @@ INSTEAD = "torch.empty_like(x, device='cpu') has its shape and type, and numbers
 
 
 class Meta(Content):
-    """The value: a number that stands for all, and the strides they would have."""
+    """The value: a number that stands for all, the strides they would have, and how often the
+    tensor was written."""
 
-    __slots__ = ("steps",)
+    __slots__ = ("steps", "version")
     without = "Cannot copy out of meta tensor; no data!"
     instead = INSTEAD
 
     def __init__(self, inner, steps):
         super().__init__(inner, inner.shape)
-        self.steps = tuple(steps)
+        self.steps, self.version = tuple(steps), 0
 
     def like(self, name, dtype):
         """What zeros_like and its kin give: again a tensor without numbers."""
@@ -84,6 +85,7 @@ class MetaTensor(Composed):
     is_meta = property(lambda self: True)
     is_cpu = property(lambda self: False)
     device = property(lambda self: device("meta"))
+    _version = property(lambda self: self._value.version)
 
     @classmethod
     def made(cls, shape, dtype, steps=None, requires_grad=False):
@@ -195,12 +197,16 @@ def _changed(func, input, *args, **kwargs):
             "a leaf Variable that requires grad is being used in an in-place operation.",
             "write it in a block `with torch.no_grad():`.",
         ))  # fmt: skip
+    input._value.version += 1
     return input
 
 
 def _read(func, input, src, *args, **kwargs):
     """x.copy_(y), where there are numbers on one side at most."""
-    return input if isinstance(input, MetaTensor) else _not_copied()
+    if not isinstance(input, MetaTensor):
+        _not_copied()
+    input._value.version += 1
+    return input
 
 
 def _not_copied(*args, **kwargs):

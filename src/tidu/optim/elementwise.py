@@ -161,8 +161,10 @@ class Elementwise(ByGroup):
                     self._update_sparse(group, p, p._grad)
         for p in group["params"]:
             grad = p._grad
-            if grad is None:
-                continue
+            if grad is None:  # one made of other tensors has it with these
+                grad = p.grad if p._value.dtype is None else None
+                if grad is None:
+                    continue
             if _is_sparse(grad):
                 self._update_sparse(group, p, grad)
                 continue

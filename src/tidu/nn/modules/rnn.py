@@ -131,7 +131,8 @@ class RNNBase(Module):
 
     def _zero_states(self, input, batch):
         count = self.num_layers * self._directions()
-        return ops.zeros(count, batch, self.proj_size or self.hidden_size, dtype=input.dtype)
+        return ops.zeros(count, batch, self.proj_size or self.hidden_size, dtype=input.dtype,
+                         device=input.device)  # fmt: skip
 
     def forward(self, input, hx=None):
         packed = isinstance(input, PackedSequence)
@@ -340,7 +341,7 @@ class LSTM(RNNBase):
 
     def _zero_states(self, input, batch):
         count = self.num_layers * self._directions()
-        cells = ops.zeros(count, batch, self.hidden_size, dtype=input.dtype)
+        cells = ops.zeros(count, batch, self.hidden_size, dtype=input.dtype, device=input.device)
         return super()._zero_states(input, batch), cells
 
     def _check_state_dims(self, hx, single):

@@ -64,7 +64,7 @@ class RNNCellBase(Module):
         batched = input.dim() == 2
         rows = input if batched else input.unsqueeze(0)
         if hx is None:
-            hx = ops.zeros(rows.size(0), self.hidden_size, dtype=input.dtype)
+            hx = ops.zeros(rows.size(0), self.hidden_size, dtype=input.dtype, device=input.device)
         elif not batched:
             hx = hx.unsqueeze(0)
         result = self._step(mode, rows, hx)
@@ -117,7 +117,9 @@ class LSTMCell(RNNCellBase):
         batched = input.dim() == 2
         rows = input if batched else input.unsqueeze(0)
         if hx is None:
-            zeros = ops.zeros(rows.size(0), self.hidden_size, dtype=input.dtype)
+            zeros = ops.zeros(
+                rows.size(0), self.hidden_size, dtype=input.dtype, device=input.device
+            )
             hx = (zeros, zeros)
         elif not batched:
             hx = (hx[0].unsqueeze(0), hx[1].unsqueeze(0))
