@@ -194,10 +194,12 @@ class Quick:
         block.items(RUNNING, ())
         watches = self.version.watches
         for m in watches.mappings:
-            if m.keys is None or m.rates or not m.live:
+            found = {key: m.copy.get(key) for key in m.switches()}
+            if (m.keys is None or m.rates or not m.live) and not found:
                 block.dictionary(m.live, m.live)
             else:
-                block.some(m.live, [(key, (m.live[key],)) for key in m.keys], len(m.live))
+                now = m.live if m.keys is None else {key: m.live[key] for key in m.keys}
+                block.some(m.live, [(k, (v,)) for k, v in (now | found).items()], len(m.live))
         for s in watches.sequences:
             if type(s.live) is list:
                 block.items(s.live, list(s.live), s.but)

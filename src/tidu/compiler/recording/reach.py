@@ -369,8 +369,9 @@ class Reach:
     # --- asking and undoing ----------------------------------------------------------------
 
     def stores(self):
-        """The entries (container, key) of dictionaries and lists that hold another tensor now;
-        None if something else has changed that a later call could not do again."""
+        """The entries (container, key) of dictionaries and lists that hold another tensor now, or
+        say that a module trains where it did not, or the reverse; None if something else has
+        changed that a later call could not do again."""
         found = []
         for live, copy in [*self.dicts, *self.lists]:
             if len(live) != len(copy) or (isinstance(live, set) and not same_items(live, copy)):
@@ -385,7 +386,8 @@ class Reach:
                     continue
                 if key in self.varying.get(id(live), ()):
                     continue
-                if not _replaceable(value, now):
+                switched = key == "training" and type(value) is type(now) is bool
+                if not switched and not _replaceable(value, now):
                     return None
                 found.append((live, key))
         return None if any(map(_differs, self.cells)) else found

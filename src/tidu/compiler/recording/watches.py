@@ -51,6 +51,10 @@ class _Mapping:
             if now is not was and not is_equal(now, was):
                 yield key
 
+    def switches(self):
+        """The modes that a call has left as others than it found."""
+        return [key for key in self.changed_keys() if type(self.copy[key]) is bool]
+
 
 class _Sequence:
     """A list, set or deque, but for the places `but`, which each call fills."""
@@ -85,14 +89,15 @@ class Watches:
 
     def __init__(self, reach, stores=()):
         self.root, held = reach.root, {}
+        copies = {id(live): copy for live, copy in reach.dicts}
         for live, key in stores:
-            held.setdefault(id(live), set()).add(key)
+            if type(copies.get(id(live), {}).get(key)) is not bool:  # a mode decides what is done
+                held.setdefault(id(live), set()).add(key)
         self.mappings, self.sequences = [], []
         for live, copy in reach.dicts:
             self.mappings.append(self._mapping(reach, live, copy, held.get(id(live), set())))
         for live, copy in reach.lists:
             self.sequences.append(_Sequence(live, copy, held.get(id(live), ())))
-        copies = {id(live): copy for live, copy in reach.dicts}
         keys = {(id(r.group), r.key): r for r in reach.rates}
         self.rated = [Rated(r.group, r.key, copies[id(r.group)][r.key]) for r in keys.values()]
         self.cells, self.names = reach.cells, reach.names
