@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from texts import programs
 
 LINUX, MACOS = "aarch64-unknown-linux-gnu", "arm64-apple-macosx13.0.0"
-PROCESSORS = (LINUX, "generic"), (LINUX, "neoverse-n1"), (MACOS, "apple-m1")
+PROCESSORS = (LINUX, "generic"), (LINUX, "neoverse-v1"), (MACOS, "apple-m1")
 BEGINNINGS = {LINUX: b"\x7fELF", MACOS: b"\xcf\xfa\xed\xfe"}
 
 
