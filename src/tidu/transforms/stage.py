@@ -151,6 +151,9 @@ class Stage(Level):
         if self.outer[1] is not None:
             self.outer[1].writes(handle)
 
+    def overwrites(self, target, out, since):
+        """A tensor of the body is written: its values are no memory."""
+
     def repeats(self):
         """What records the same work on several tensors once: nothing, in a body."""
 
