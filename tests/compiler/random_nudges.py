@@ -2,7 +2,8 @@
 
 Inputs that are off in their last digits need not show it: where a value is known (tanh near one)
 its last digit no longer depends on theirs, and is magnified all the same. So the result of each
-step of the eager program, forward and backward, is moved by its last digit.
+step of the eager program, forward and backward, is moved by its last digit. Which zero the largest
+of zeros of both signs is goes by the order in which they are looked at: it is the other one, too.
 """
 
 import contextlib
@@ -13,9 +14,11 @@ import numpy as np
 from tidu.core import dispatch, modes
 from tidu.core.handle import wrap
 from tidu.primitives.normalization import normalize, normalized
+from tidu.primitives.reductions import amax, amin, largest, smallest
 
 # Of which one step magnifies what another is off by: nudged are the steps of their definition.
 _DEFINED = {normalize: normalized}
+_EXTREMES = amax, amin, largest, smallest
 _FLOATS = [np.dtype(t) for t in (np.float16, np.float32, np.float64, np.complex128)]
 
 
@@ -27,6 +30,7 @@ class Nudges:
 
     def __init__(self, seed):
         self.random, self.computed, self.busy = np.random.RandomState(seed), dispatch.computed, ()
+        self.other_zeros = seed % 2 == 1
 
     def nudging(self, prim, args, values, params, tracked):
         """`computed`, by a kernel whose results are nudged."""
@@ -51,6 +55,8 @@ class Nudges:
             if definition is not None and values[0].dtype in (np.float32, np.float64):
                 return defined(*values, **params)
             out = kernel(*values, **params)
+            if prim in _EXTREMES:
+                return _of_other_sign(out, *values, **params) if self.other_zeros else out
             if out.__class__ is tuple:
                 return tuple([self._off(part, values) for part in out])
             return self._off(out, values)
@@ -70,6 +76,17 @@ class Nudges:
         digit = np.spacing(np.abs(out)) * (1 + 1j if kind.kind == "c" else 1)
         off = np.where(exact, out, out + sign * digit).astype(kind)
         return off if isinstance(out, np.ndarray) else off[()]
+
+
+def _of_other_sign(out, x, *, axes, keepdims):
+    """An extreme, -0 where it is 0 and the other way round, if it is one of zeros of both signs."""
+    if out.dtype not in _FLOATS:
+        return out
+    zero, sign = x == 0, np.signbit(x)
+    both = [np.logical_or.reduce(part, axis=axes, keepdims=keepdims)
+            for part in (zero & sign, zero & ~sign)]  # fmt: skip
+    off = np.where((out == 0) & both[0] & both[1], -out, out).astype(out.dtype)
+    return off if isinstance(out, np.ndarray) else off[()]
 
 
 @contextlib.contextmanager

@@ -264,3 +264,17 @@ def test_rows_are_copied_once_for_all_convolutions(small, made):
     assert names().count("clone") == 1
     compared(lambda x: step(x.permute(0, 3, 1, 2), v), x, tolerance=1e-4)
     assert names().count("clone") == 0
+
+
+@pytest.mark.parametrize("shifts", [0, 4, 1])
+@pytest.mark.parametrize("dynamic", [None, True])
+@pytest.mark.parametrize("dim", [0, 1])
+@pytest.mark.parametrize(
+    "view", [lambda x: x.T, lambda x: x[:, :1], lambda x: x[:1].expand(3, 4)], ids="T[e"
+)
+def test_a_roll_that_moves_nothing_is_a_copy_in_order(view, dim, shifts, dynamic):
+    x = torch.arange(12.0).reshape(3, 4)
+    run = torch.compile(lambda x: view(x).roll(shifts, dim), dynamic=dynamic)
+    got, expected = run(x), view(x).roll(shifts, dim)
+    assert got.equal(expected) and got.data_ptr() != x.data_ptr()
+    assert got._array().strides == expected._array().strides

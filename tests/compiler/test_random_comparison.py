@@ -161,6 +161,20 @@ def test_exact_steps_stay():
     assert np.array_equal(found[1], expected[1])
 
 
+def test_the_largest_of_zeros_of_both_signs_is_either():
+    given = np.array([[0.0, -0.0, -1.0], [-0.0, -0.0, -1.0], [0.0, 0.0, -1.0], [2.0, 0.0, -0.0]])
+    program = Own(lambda x: x.reshape(4, 3).amax(1) * 1.0, given.ravel())
+    (expected,) = program.results(False)[:1]
+    signs = []
+    for seed in range(4):
+        with nudged_steps(seed):
+            (found,) = program.results(False)[:1]
+        assert np.array_equal(found, expected)
+        signs.append(np.signbit(found))
+    assert len({s[0] for s in signs}) == 2  # both have been seen
+    assert np.all(np.array(signs)[:, 1]) and not np.any(np.array(signs)[:, 2:])
+
+
 def test_rounding_inside_excuses_numbers_alone():
     whole, real, nan = np.arange(3), np.ones(3), np.array([1, np.nan, 1])
     off = real + 1e-9

@@ -69,7 +69,8 @@ def _extreme(prim):
 
 
 def _roll(x, *, shifts, axes):
-    """The end of each axis before its beginning."""
+    """The end of each axis before its beginning; a copy where nothing moves."""
+    given = x
     for shift, axis in zip(shifts, axes, strict=True):
         n = shape_of(x)[axis]
         cut = -shift % n if n else 0
@@ -77,7 +78,7 @@ def _roll(x, *, shifts, axes):
             lead = (slice(None),) * axis
             x = concatenate(slice_(x, index=(*lead, slice(cut, n))),
                             slice_(x, index=(*lead, slice(0, cut))), axis=axis)  # fmt: skip
-    return x
+    return clone(x) if x is given else x
 
 
 def _weights_apart(prim, weight, own_parts):
