@@ -83,7 +83,16 @@ def peak(name, program):
     step = MEMORY_PROGRAMS[program](name)
     for _ in range(3):
         step()
-    return {"above": peak_now() - before, "whole": peak_now()}
+    return {"above": peak_now() - before, "whole": peak_now(), "beside": peak_beside()}
+
+
+def peak_beside():
+    """The peak of the process that has LLVM for tidu's; None where there is none."""
+    service = sys.modules.get("tidu.compiler.machine.service")
+    server = service and service._State.server
+    if not server:
+        return None
+    return status_mebibytes("VmHWM", f"/proc/{server.pid}/status")
 
 
 def forget_peak() -> float:
@@ -104,8 +113,8 @@ def peak_now() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-def status_mebibytes(field: str) -> float:
-    text = Path("/proc/self/status").read_text()
+def status_mebibytes(field: str, path: str = "/proc/self/status") -> float:
+    text = Path(path).read_text()
     return int(re.search(rf"{field}:\s*(\d+) kB", text).group(1)) / 1024
 
 

@@ -118,7 +118,7 @@ def size_of(package) -> int:
 def peak(library, program, quick):
     """The least peaks of some processes, MiB: an allocator does not always do the same."""
     answers = [ask("peak", library, program) for _ in range(1 if quick else 3)]
-    return {key: min(answer[key] for answer in answers) for key in answers[0]}
+    return chosen(min, answers)
 
 
 @cache
@@ -129,7 +129,15 @@ def compiled_peak(library, quick):
         return None
     with tempfile.TemporaryDirectory() as folder:
         answers = [ask("peak", COMPILED[library], "gpt", folder=folder) for _ in range(3)]
-    return {key: max(answer[key] for answer in answers) for key in answers[0]}
+    return chosen(max, answers)
+
+
+def chosen(which, answers):
+    """The least or largest figure of each kind; None where no process has one."""
+    return {
+        key: which([a[key] for a in answers if a[key] is not None], default=None)
+        for key in answers[0]
+    }
 
 
 @cache
@@ -193,6 +201,7 @@ ROWS = (
     Row("W21", "peak memory above import, W7 compiled, MiB", compiled("above")),
     Row("W21", "peak memory of the process, W7, MiB", eager("gpt", "whole")),
     Row("W21", "peak memory of the process, W7 compiled, MiB", compiled("whole")),
+    Row("W21", "the process that compiles for it, MiB", compiled("beside"), beside=False),
     Row("W21", "peak memory above import, MLP of 50 layers, 4096x256, MiB", eager("deep")),
     Row("W21", "the same, checkpointed every 7 layers, MiB", eager("deep_checkpointed")),
     Row("W21", "checkpointed / plain: memory", saved, beside=False),

@@ -74,8 +74,56 @@ def constant(x):
     return y.sum()
 
 
-REFUSED = [output, result, given, through_a_view, a_view_that_is_gone, detached, part_by_part,
-           copied, in_place_before, constant]  # fmt: skip
+class Product(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, y):
+        ctx.save_for_backward(x, y)
+        return x * y
+
+    @staticmethod
+    def backward(ctx, g):
+        x, y = ctx.saved_tensors
+        return g * y, g * x
+
+
+class Exponential(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        y = x.exp()
+        ctx.save_for_backward(y)
+        return y
+
+    @staticmethod
+    def backward(ctx, g):
+        (y,) = ctx.saved_tensors
+        return g * y
+
+
+def saved_by_a_users_function(x):
+    c = torch.ones(2, 2) * 3
+    y = Product.apply(x, c)
+    c.add_(1)
+    return y.sum()
+
+
+def a_view_saved_by_a_users_function(x):
+    c = torch.ones(2, 2) * 3
+    y = Product.apply(x, c[...])
+    c[0] = 7
+    return y.sum()
+
+
+def the_output_of_a_users_function(x):
+    y = Exponential.apply(x)
+    z = y * 1
+    y.mul_(2)
+    return (y + z).sum()
+
+
+REFUSED = [saved_by_a_users_function, a_view_saved_by_a_users_function,
+           the_output_of_a_users_function, output, result, given, through_a_view,
+           a_view_that_is_gone, detached, part_by_part, copied, in_place_before,
+           constant]  # fmt: skip
 
 
 def operands_of_the_write(x):
@@ -103,6 +151,12 @@ def source_of_a_copy(x):
     return z.sum()
 
 
+def written_before_a_users_function(x):
+    c = torch.ones(2, 2) * 3
+    c.add_(1)
+    return Product.apply(x, c).sum()
+
+
 def unnoticed(x):
     y = x * 1
     z = y * y
@@ -110,7 +164,8 @@ def unnoticed(x):
     return z.sum()
 
 
-ALLOWED = [operands_of_the_write, filled, source_of_a_copy, unnoticed]
+ALLOWED = [operands_of_the_write, filled, source_of_a_copy, written_before_a_users_function,
+           unnoticed]  # fmt: skip
 
 
 def outcome(function, compiled, backward):

@@ -388,6 +388,12 @@ class _KeptAll:
     def __init__(self, items):
         self.items = items
 
+    def kept_values(self, node):
+        """Each value, with the node that made it, but those that hooks have packed."""
+        for kept in self.items:
+            if kept.value is not None:
+                yield kept.value, node if kept.output is not None else kept.tensor._node
+
 
 class _Written:
     """Stands where a node has its primitive: the user's function, applied once."""

@@ -542,7 +542,10 @@ def saved_by(node):
             continue
         from_node = node.edges[i] if i < len(node.edges) else node
         for part in value if value.__class__ is tuple else (value,):
-            yield part._value if isinstance(part, TensorBase) else part, from_node
+            if hasattr(part, "kept_values"):  # all that a user's function saved
+                yield from part.kept_values(node)
+            else:
+                yield part._value if isinstance(part, TensorBase) else part, from_node
 
 
 SECOND_TIME = hinted(

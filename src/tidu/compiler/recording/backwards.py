@@ -41,7 +41,7 @@ def _leaves(nodes):
 def _changed(node, memory):
     """What a pass says of a node whose saved values were written; None where they were not."""
     for value, from_node in saved_by(node):
-        if value.__class__ is not Traced or not memory.stale(value, node.seq, silent=True):
+        if value.__class__ is not Traced or not memory.stale(value, node.seq, uncounted=True):
             continue
         versions_of = memory.stale(value, node.seq)
         if versions_of is None:  # nobody notices, and it has another gradient

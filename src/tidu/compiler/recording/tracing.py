@@ -184,7 +184,7 @@ class RunTracer(Tracer):
         self.memory.looks_into(value, handle._value)
 
     def reads_saved(self, value, node):
-        if self.memory.stale(value, node.seq, silent=True):
+        if self.memory.stale(value, node.seq, uncounted=True):
             self.gives_up(Break(CHANGED, frames_here()))
 
     def lies(self, value, array):

@@ -21,11 +21,12 @@ CHANGED = "it writes into a tensor whose value was saved for the backward pass"
 
 class Written:
     """`owners`: {id of a stand-in: (it, what owns its memory, since when it lies there)}; one that
-    is not among them has memory of its own. `times`: when that of an owner was written; `silent`:
-    these, and when it was written through `.data`, which eager passes do not notice."""
+    is not among them has memory of its own. `counted`: when that of an owner was written, as
+    versions count; `all`: these, and when it was written through `.data`, which eager passes do
+    not notice."""
 
     def __init__(self):
-        self.owners, self.times, self.silent = {}, {}, {}
+        self.owners, self.counted, self.all = {}, {}, {}
 
     def looks_into(self, value, source):
         """A stand-in is a view of the memory of another value."""
@@ -50,22 +51,24 @@ class Written:
         """The memory of a value is written now; not `told` where no version counts it."""
         root = self.owner(memory)
         CLOCK.last = clock()
-        for times in (self.times, self.silent) if told else (self.silent,):
+        for times in (self.counted, self.all) if told else (self.all,):
             times.setdefault(id(root), (root, []))[1].append(CLOCK.last)
         if memory.__class__ is np.ndarray and told:
             versions.stamp(memory)
         return root
 
     def write(self, memory, out, since, told):
-        """`note`, where it is written with what `out` holds. Nodes that computed this keep what
-        they saved: of what is overwritten a copy, of the result that which lies there now."""
+        """`note`, where it is written with what `out` holds. The nodes that computed `out` keep
+        what they saved: another stand-in for a value that is overwritten, as eager keeps a copy of
+        it; for `out` itself the one that lies in this memory from now on."""
         root = self.note(memory, told)
         start = out._node.seq if since is None and out._node.__class__ is Node else since
-        waiting = [out._node]
+        waiting, seen = [out._node], set()
         while waiting:
             node = waiting.pop()
-            if node.__class__ is not Node or node.seq < start:
+            if node.__class__ is not Node or node.seq < start or node.seq in seen:
                 continue
+            seen.add(node.seq)
             if node.saved is not FREED and node.saved is not None:
                 kept = [self._kept(entry, root, out._value) for entry in node.saved]
                 node.saved = type(node.saved)(kept)
@@ -83,11 +86,12 @@ class Written:
             return entry
         return wrap(value)
 
-    def stale(self, value, time, silent=False):
+    def stale(self, value, time, uncounted=False):
         """Whether memory of a stand-in was written after a node saved it at `time`: (how often it
-        was by now, how often then), or None."""
+        was by now, how often then), or None. `uncounted`: writes that no version counts are some,
+        too."""
         _, root, since = self.owners.get(id(value), (value, value, 0))
-        _, times = (self.silent if silent else self.times).get(id(root), (root, ()))
+        _, times = (self.all if uncounted else self.counted).get(id(root), (root, ()))
         then = bisect_right(times, max(time, since))
         return (len(times), then) if then < len(times) else None
 
