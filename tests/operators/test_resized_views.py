@@ -47,3 +47,78 @@ def test_gradients_through_a_resized_view():
     assert w.grad.item() == sum(range(4, 10))
     with pytest.raises(RuntimeError, match="cannot resize variables that require grad"):
         v.resize_(2)
+
+
+@pytest.mark.parametrize("size", [2, 10])
+def test_a_resize_counts_as_a_write(size):
+    b = torch.zeros(3)
+    b.add_(1).add_(1)
+    assert b.resize_(3)._version == 2
+    assert b.resize_(size)._version == 3
+    assert b.add_(1)._version == 4 and b.detach()._version == 4
+
+
+@pytest.mark.parametrize("size", [2, 10])
+@pytest.mark.parametrize("written", [False, True])
+def test_what_is_saved_is_stale_after_a_resize(size, written):
+    w, b = torch.ones(3, requires_grad=True), torch.ones(3)
+    y = (w * b).sum()
+    b.resize_(size)
+    if written:
+        b.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.backward()
+
+
+OTHERS = {
+    "detach": lambda b: b.detach(),
+    "data": lambda b: b.data,
+    "part of detach": lambda b: b.detach()[2:],
+    "detach of a part": lambda b: b[1:5:2].detach(),
+    "turned": lambda b: b.view(2, 3).detach().t(),
+    "other type": lambda b: b.view(torch.int32).detach(),
+    "twice": lambda b: b.detach().detach(),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_those_that_share_the_storage_move_along(name):
+    b = torch.arange(6.0).clone()
+    d = OTHERS[name](b)
+    b.resize_(10)
+    assert torch.equal(d, OTHERS[name](b[:6])) and d._version == b._version
+    b[:6] = torch.arange(6.0) * 10
+    assert torch.equal(d, OTHERS[name](b[:6])) and d._version == b._version
+    d.zero_()
+    assert torch.equal(d, OTHERS[name](b[:6]))
+    b.resize_(30)
+    b.resize_(50)
+    b[:6] = 7
+    assert torch.equal(d, OTHERS[name](b[:6]))
+
+
+def test_a_detached_tensor_that_grows_takes_its_source_along():
+    b = torch.zeros(6)
+    v, d = b[2:], b.detach()
+    d.resize_(9)
+    d.fill_(5)
+    assert b.tolist() == [5] * 6 and v.tolist() == [5] * 4 and v._base is b
+    v.zero_()
+    assert d.tolist() == [5, 5, 0, 0, 0, 0, 5, 5, 5]
+    x = torch.zeros(2)
+    x.data = b
+    b.resize_(20)
+    b.fill_(3)
+    assert x.tolist() == [3] * 6 and d.tolist() == [3] * 9
+
+
+def test_a_tensor_alone_in_its_storage():
+    b, other = torch.zeros(3), torch.zeros(3)
+    b.resize_(10)
+    b.fill_(1)
+    assert other.tolist() == [0] * 3
+    a = torch.zeros(0)
+    for n in range(200):  # alone in its storage: no look at all tensors
+        a.resize_(n + 1)
+        a[n] = n
+    assert a.tolist() == list(range(200))

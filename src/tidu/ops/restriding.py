@@ -2,16 +2,28 @@
 by which a tensor itself takes another arrangement. Views keep their place (`_turn_views`).
 """
 
+import gc
 import math
+from sys import getrefcount
+from types import SimpleNamespace
 
 import numpy as np
 
 from ..base.errors import hinted
 from ..base.size import checked_count, checked_size, sizes_from
-from ..core.handle import LEAF, Unresolved, View, live_views, lying, root_of, shape_of
+from ..core.handle import (
+    LEAF,
+    TensorBase,
+    Unresolved,
+    View,
+    live_views,
+    lying,
+    root_of,
+    shape_of,
+)
 from ..core.modes import grad_enabled, set_grad
 from ..core.retries import worded
-from ..core.versions import owner
+from ..core.versions import moved, owner, stamp
 from ..primitives import base
 from ..primitives import structural as s
 from ..transforms.mutation import base_layout, renew
@@ -184,40 +196,70 @@ def as_strided_(self, size, stride, storage_offset=None):
 
 
 def resize_(self, *sizes, memory_format=None):
-    """Give the tensor a new size, from its place in its storage on, which grows where that is too
-    short; elements that stay keep their order, new ones are not set."""
+    """Give the tensor a new size, from its place in its storage on. Where the storage is too short
+    a longer one takes its place, for all tensors that share it; elements that stay keep their
+    order, new ones are not set. It counts as a write."""
     size = sizes_from(sizes)
     if self._node is not None:
         raise RuntimeError("cannot resize variables that require grad")
-    value = self._value
-    if value.dtype is None and value.__class__ is not Unresolved:
+    if self._value.dtype is None and self._value.__class__ is not Unresolved:
         raise RuntimeError("resize_ is not possible inside a transform or a compiled function")
     count = math.prod(checked_size(size))
-    memory = self._array() if value.dtype is not None else lying(value)
-    if tuple(memory.shape) == tuple(size):
+    if tuple(shape_of(self)) == tuple(size):
         return self
-    beside = _in_its_storage(self, memory)
+    self._array()
+    alone = _alone(self)
+    memory = lying(self._value)
     root, start = owner(memory), base.address(memory) - base.address(owner(memory))
-    if start + count * memory.itemsize > root.nbytes:
-        root = _grown(root, start + count * memory.itemsize, beside)
+    end = start + count * memory.itemsize
+    grows = end > root.nbytes
+    beside = _in_its_storage(self, root, everywhere=grows and not alone)
+    stamp(root)  # what is saved for a backward pass is stale, whichever storage it lies in
+    if grows:
+        root = _grown(root, end, beside)
     _put(self, np.ndarray(size, memory.dtype, base.bytes_of(root), start))
     for other in beside:
         _tell_steps(other)
     return self
 
 
-def _in_its_storage(tensor, memory):
-    """The tensor, its base and the views of that, as far as they are in one storage."""
+def _in_its_storage(tensor, root, everywhere):
+    """The tensor, its base and the views of that, as far as they are in one storage; everywhere:
+    all tensors there are, since no tensor knows what `detach()` made of it."""
     whole = tensor if tensor._view is None else tensor._view.base
-    root = owner(memory)
-    tensors = {id(t): t for t in (tensor, whole, *live_views(whole))}.values()
-    arrays = [(t, lying(t._value)) for t in tensors]
-    return [t for t, a in arrays if a.__class__ is np.ndarray and owner(a) is root]
+    tensors = {id(t): t for t in (tensor, whole, *live_views(whole))}
+    if everywhere:
+        tensors |= {id(t): t for t in gc.get_objects() if issubclass(type(t), TensorBase)}
+    return [t for t in tensors.values() if _lies_in(t, root)]
+
+
+def _lies_in(tensor, root):
+    value = getattr(tensor, "_value", None)  # none yet, while it is made
+    array = value.memory if value.__class__ is Unresolved else value
+    return array.__class__ is np.ndarray and owner(array) is root
+
+
+def _alone(tensor):
+    """Whether nothing else holds the tensor's memory: there is no need to look for others."""
+    return set(_holders(tensor)) == _ALONE
+
+
+def _holders(tensor):
+    """How many references there are to the tensor's array, to that array's base, and so on."""
+    array, counts = tensor._value, []
+    while isinstance(array, np.ndarray):
+        counts.append(getrefcount(array))
+        array = array.base
+    return counts
+
+
+_ALONE = set(_holders(SimpleNamespace(_value=np.empty(2)[:1])))
 
 
 def _grown(root, size, tensors):
     """A storage of so many bytes that begins as this one, in which the tensors lie from now on."""
     fresh = np.empty(-(-size // root.itemsize), root.dtype)
+    moved(root, fresh)  # versions go on counting
     known, room = base.bytes_of(root), base.bytes_of(fresh)
     room[: known.size] = known
     for tensor in tensors:
