@@ -7,7 +7,7 @@ import pytest
 
 import tidu as torch
 from tidu import nn
-from tidu.optim import kernels, lr_scheduler
+from tidu.optim import kernels, lr_scheduler, tensor_rates
 
 # w starts as [1, -2], gradients are w's own values; w after three steps.
 RECORDED = {
@@ -229,3 +229,36 @@ def test_rates_in_float32_are_computed_with_in_float32(rate, compiled):
         mean, square = 1 - 0.9**i, 1 - 0.999**i
         expected = expected * float(keep) - float(size) * mean / (square**0.5 / square**0.5)
         assert w.item() == pytest.approx(expected, rel=1e-13)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float16])
+@pytest.mark.parametrize("number", [0.3, 3, True, np.float64(0.3), np.int64(3), np.float16(0.3)])
+def test_arithmetic_with_a_rounded_rate_is_of_its_type(kind, number):
+    lr = tensor_rates.Rounded(kind(0.1))
+    other = kind(number)
+    found = [lr + number, number + lr, lr - number, number - lr, lr * number, number * lr,
+             lr / number, number / lr, lr**number, number**lr, -lr / lr]  # fmt: skip
+    own = kind(0.1)
+    expected = [own + other, other + own, own - other, other - own, own * other, other * own,
+                own / other, other / own, own**other, other**own, kind(-1)]  # fmt: skip
+    assert [type(one.value) for one in found] == [kind] * len(found)
+    assert [one.value for one in found] == expected
+    assert all(type(tensor_rates.plain(one)) is float for one in found)
+    assert min(lr, number) is lr and max(number, lr) is number and float(lr) == float(own)
+
+
+@pytest.mark.parametrize("name", ["Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adagrad", "ASGD",
+                                  "RMSprop", "Adadelta", "SGD", "Adafactor", "Muon"])  # fmt: skip
+@pytest.mark.parametrize("rate", ["tensor", "NumPy's"])
+def test_options_of_numpy_are_numbers_beside_a_rate_in_float32(name, rate):
+    def trained(number):
+        w = torch.full((2, 2), 2.0, dtype=torch.float64, requires_grad=True)
+        lr = torch.tensor(0.1) if rate == "tensor" else np.float32(0.1)
+        updates = getattr(torch.optim, name)([w], lr=lr, weight_decay=number(0.3))
+        for _ in range(3):
+            updates.zero_grad()
+            (w * w).sum().backward()
+            updates.step()
+        return w.tolist()
+
+    assert trained(float) == trained(np.float64)

@@ -8,7 +8,7 @@ from ..base.errors import hinted
 from .by_tensor import ByTensor
 from .optimizer import number
 from .options import check_rate, refuse_complex
-from .rates import plain, rate
+from .tensor_rates import plain, rate
 
 __all__ = ["Muon"]
 

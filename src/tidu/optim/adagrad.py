@@ -5,7 +5,7 @@ from .elementwise import Elementwise
 from .kernels import decayed
 from .optimizer import check_numbers
 from .options import add_at, refuse_fused
-from .rates import alike, plain, rate
+from .tensor_rates import alike, plain, rate
 
 __all__ = ["Adagrad"]
 

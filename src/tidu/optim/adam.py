@@ -7,7 +7,7 @@ from .elementwise import Elementwise
 from .kernels import averaged, decayed, is_some
 from .optimizer import check_numbers, number
 from .options import refuse_fused, refuse_tensor_rate
-from .rates import alike, rate
+from .tensor_rates import alike, rate
 
 __all__ = ["Adam", "check_betas"]
 

@@ -4,7 +4,7 @@ from .adam import check_betas
 from .elementwise import Elementwise
 from .kernels import decayed
 from .optimizer import check_numbers
-from .rates import alike, rate
+from .tensor_rates import alike, rate
 
 __all__ = ["Adamax"]
 

@@ -3,7 +3,7 @@
 from .. import ops
 from .by_tensor import ByTensor
 from .optimizer import check_numbers
-from .rates import alike, plain, rate
+from .tensor_rates import alike, plain, rate
 
 __all__ = ["ASGD"]
 

@@ -15,7 +15,7 @@ from ..transforms.mutation import written
 from .kernels import TENSORS, Workspace, joinable
 from .optimizer import Optimizer
 from .options import refuse_at_step
-from .rates import plain
+from .tensor_rates import plain
 
 __all__ = ["ByGroup", "Elementwise", "as_real"]
 
@@ -152,7 +152,7 @@ class Elementwise(ByGroup):
     def _update_group(self, work, group):
         names, known, small = self.names(group), {}, {}
         place = user_place()
-        plain, remembers = not group.get("differentiable"), names or self.counts
+        by_arrays, remembers = not group.get("differentiable"), names or self.counts
         traced = LOCAL.tracer is not None and self.counts and self._is_known()
         repeats = LOCAL.tracer.repeats() if traced else None
         if type(self)._update_sparse is Elementwise._update_sparse:  # refuses, so before all others
@@ -179,7 +179,7 @@ class Elementwise(ByGroup):
             if numbers is None:
                 numbers = known[count] = self._plain(group, count, state)
             tensors = [p, grad, *[state[name] for name in names]] if names else (p, grad)
-            arrays = _arrays(tensors) if plain else None
+            arrays = _arrays(tensors) if by_arrays else None
             if arrays is None:
                 # What counts no steps is linear: complex numbers may stay what they are.
                 parts = as_real(tensors) if self.counts else tensors

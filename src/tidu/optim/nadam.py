@@ -8,7 +8,7 @@ from .elementwise import Elementwise
 from .kernels import averaged, decayed, is_some
 from .optimizer import check_numbers
 from .options import refuse_at_step
-from .rates import alike, rate
+from .tensor_rates import alike, rate
 
 __all__ = ["NAdam"]
 

@@ -6,7 +6,7 @@ from .adam import check_betas
 from .elementwise import Elementwise
 from .kernels import averaged, decayed, is_some
 from .optimizer import check_numbers
-from .rates import plain, rate
+from .tensor_rates import plain, rate
 
 __all__ = ["RAdam"]
 

@@ -4,7 +4,7 @@ from .elementwise import Elementwise
 from .kernels import decayed, is_some
 from .optimizer import check_numbers
 from .options import refuse_at_step
-from .rates import rate
+from .tensor_rates import rate
 
 __all__ = ["RMSprop"]
 

@@ -6,7 +6,7 @@ from .elementwise import Elementwise
 from .kernels import decayed, is_some
 from .optimizer import check_numbers, number
 from .options import add_at, refuse_fused
-from .rates import plain, rate
+from .tensor_rates import plain, rate
 
 __all__ = ["SGD"]
 

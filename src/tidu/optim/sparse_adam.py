@@ -7,7 +7,7 @@ from ..base.errors import hinted
 from .by_tensor import ByTensor
 from .optimizer import number
 from .options import check_rate
-from .rates import plain, rate
+from .tensor_rates import plain, rate
 
 __all__ = ["SparseAdam"]
 
