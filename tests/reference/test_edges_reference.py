@@ -38,6 +38,20 @@ def test_losses_of_nothing_have_the_sign_of_zero(reduction):
     assert losses(tidu) == losses(torch)
 
 
+@pytest.mark.parametrize("ends", [[0.0, 1.0, 0.5], [0.25, 0.5]])
+@pytest.mark.parametrize("kind", ["float64", "float32", "float16", "bfloat16"])
+def test_the_slope_of_binary_cross_entropy_at_the_ends(kind, ends):
+    def found(library):
+        dtype = getattr(library, kind)
+        x = library.tensor(ends, dtype=dtype, requires_grad=True)
+        target = library.tensor([1.0, 0.0, 0.5][: len(ends)], dtype=dtype)
+        loss = library.nn.functional.binary_cross_entropy(x, target, reduction="none")
+        loss.sum().backward()
+        return str(loss.dtype)[-7:], loss.tolist(), x.grad.tolist()
+
+    assert found(tidu) == found(torch)
+
+
 def test_a_row_whose_norm_is_undefined_is_not_scaled():
     def rows(library, run=lambda f: f):
         x = library.tensor([[math.nan, 2.0, -3.0], [3.0, 4.0, 0.0], [0.1, 0.2, 0.2]])

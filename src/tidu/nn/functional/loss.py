@@ -151,12 +151,14 @@ def binary_cross_entropy(
     low_target, high_target = _range(target)
     if low_target < 0 or high_target > 1:
         raise RuntimeError("all elements of target should be between 0 and 1")
-    formula = _cross_entropy_inside if low > 0 and high < 1 else _cross_entropy
+    x, t = input, target
     if input.dtype in (float16, bfloat16):
-        least = _LEAST[input.dtype is bfloat16]
-        loss = formula(input.to(float32), target.to(float32), least).to(input.dtype)
+        x, t = input.to(float32), target.to(float32)
+    if low > 0 and high < 1:
+        loss = _cross_entropy_inside(x, t)
     else:
-        loss = formula(input, target)
+        loss = _cross_entropy(x, t, _LEAST.get(input.dtype, _LEAST_OF_OTHERS))
+    loss = loss.to(input.dtype)
     if weight is not None:
         loss = loss * weight
     return named(reduced(loss, reduction), "BinaryCrossEntropyBackward0", input, target,
@@ -190,17 +192,19 @@ def _not_probabilities():
     )
 
 
-# The least x · (1 - x) by which a slope is divided: 1e-12, as it is in float32 and in bfloat16.
-_LEAST = (9.999999960041972e-13, 1.0018652574217413e-12)
+# The least x · (1 - x) by which a slope is divided, by the input's type: 1e-12, rounded to bfloat16
+# there and to float32 for all others, float64 too, as PyTorch does.
+_LEAST = {bfloat16: 1.0018652574217413e-12}
+_LEAST_OF_OTHERS = 9.999999960041972e-13
 
 
-def _cross_entropy_inside(input, target, least=None):
+def _cross_entropy_inside(input, target):
     below = ops.clamp(ops.log1p(-input), min=-100)
     return (target - 1) * below - target * ops.clamp(ops.log(input), min=-100)
 
 
-def _cross_entropy(input, target, least=_LEAST[0]):
-    """The same where x may be 0 or 1: the slope there is (x - t) / 1e-12, not infinite."""
+def _cross_entropy(input, target, least):
+    """The same where x may be 0 or 1: the slope there is (x - t) / least, not infinite."""
     inside = input * (1 - input) > least
     safe = _cross_entropy_inside(ops.where(inside, input, 0.5), target)
     fixed = input.detach()
