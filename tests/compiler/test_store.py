@@ -4,6 +4,7 @@ import gc
 import io
 import os
 import pickle
+import re
 import subprocess
 import sys
 import weakref
@@ -143,6 +144,22 @@ def test_any_other_program_has_another_key(folder, places, monkeypatch):
     compiled()
     keys = [place.key for place, _ in places]
     assert len(set(keys)) == len(keys) >= 6 and not any(made for _, made in places)
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("TIDU_CACHE_SIZE", "1G"), ("TIDU_LOGS", "recompiles"), ("TIDU_MALLOC", "system"),
+    ("TIDU_PERF", "1"), ("TIDU_STRETCHES", "0"), ("TIDU_TRACEBACK", "full")])  # fmt: skip
+def test_what_decides_no_plan_is_no_part_of_the_key(folder, places, monkeypatch, name, value):
+    expected = compiled()
+    monkeypatch.setenv(name, value)
+    assert compiled() == expected and places[-1][1] is not None
+
+
+def test_every_variable_is_known_to_decide_or_not():
+    files = Path(torch.__file__).parent.rglob("*.py")
+    text = "".join([file.read_text(encoding="utf-8") for file in files])
+    names = set(re.findall(r"TIDU_[A-Z_]*[A-Z]", text))
+    assert names - store._UNRELATED == {"TIDU_CPU", "TIDU_NATIVE", "TIDU_WINOGRAD"}
 
 
 def test_whose_code_is_gone_is_planned_anew(folder, places):

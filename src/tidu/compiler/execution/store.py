@@ -109,7 +109,12 @@ def _switches():
     return sorted([(k, v) for k, v in chosen if k not in _UNRELATED])
 
 
-_UNRELATED = "TIDU_CACHE_DIR", "TIDU_COMPILER_PROCESS"
+# Where files are and how many, what is told, which data, whose allocator, which process, and what
+# is recorded: the recorded graph itself is in the key. A variable that is not here decides.
+_UNRELATED = frozenset([
+    "TIDU_CACHE_DIR", "TIDU_CACHE_SIZE", "TIDU_COMPILER_PROCESS", "TIDU_DATASETS", "TIDU_LOGS",
+    "TIDU_MALLOC", "TIDU_PERF", "TIDU_RUN", "TIDU_STRETCHES", "TIDU_TRACEBACK",
+])  # fmt: skip
 
 
 @cache
