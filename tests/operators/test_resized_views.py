@@ -1,5 +1,6 @@
 """`resize_` of views and of tensors that have some: one storage, in which each keeps its place."""
 
+import numpy as np
 import pytest
 
 import tidu as torch
@@ -122,3 +123,36 @@ def test_a_tensor_alone_in_its_storage():
         a.resize_(n + 1)
         a[n] = n
     assert a.tolist() == list(range(200))
+
+
+FOREIGN = {
+    "numpy": lambda b: (b, b.numpy()),
+    "a part": lambda b: (b, b.numpy()[1:]),
+    "of detach": lambda b: (b, b.detach().numpy()),
+    "asarray": lambda b: (b, np.asarray(b)),
+    "a tensor's view": lambda b: (b[1:], b.numpy()),
+    "from_numpy": lambda b: (torch.from_numpy(a := np.zeros(6)), a),
+    "from_numpy of a part": lambda b: (torch.from_numpy((a := np.zeros(6))[2:]), a),
+    "as_tensor": lambda b: (torch.as_tensor(a := np.zeros(6)), a),
+    "frombuffer": lambda b: (torch.frombuffer(a := bytearray(24), dtype=torch.int32), a),
+    "dlpack": lambda b: (b, np.from_dlpack(b)),
+    "from_dlpack": lambda b: (torch.from_dlpack(a := np.zeros(6)), a),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_memory_that_others_have_does_not_grow(name):
+    b, held = FOREIGN[name](torch.zeros(6))
+    before = b._version
+    with pytest.raises(RuntimeError, match="Trying to resize storage that is not resizable"):
+        b.resize_(10)
+    assert b._version == before and b.numel() < 10
+    b.resize_(2).fill_(1)
+    assert np.frombuffer(held, np.uint8).any()
+
+
+def test_memory_that_others_had_may_grow():
+    b = torch.zeros(6)
+    assert b.numpy().sum() == 0
+    b.resize_(10).fill_(1)
+    assert b.sum() == 10 and torch.tensor(b.numpy()).resize_(12).shape == (12,)

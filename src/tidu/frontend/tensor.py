@@ -22,6 +22,7 @@ from ..base.errors import DETACHED_VIEW, NON_LEAF_GRAD, TRANSFORMED, hinted
 from ..base.lazy import TORCH, lazy_module
 from ..base.size import Size, make_size
 from ..base.suggestions import suggest
+from ..core.foreign import note_foreign
 from ..core.handle import (
     LEAF,
     TensorBase,
@@ -326,7 +327,7 @@ class Tensor(TensorMethods, LateMethods, ToNumbers, TensorBase):
                     "NumPy has no such type: write tensor.float().numpy().",
                 )
             )
-        return value
+        return note_foreign(value)
 
     def __array__(self, dtype=None, copy=None):
         value = self.numpy()
@@ -351,7 +352,7 @@ class Tensor(TensorMethods, LateMethods, ToNumbers, TensorBase):
                 )
             )
         options = {} if max_version is None else {"max_version": max_version, "copy": copy}
-        return self._array().__dlpack__(**options)
+        return note_foreign(self._array()).__dlpack__(**options)
 
     def __dlpack_device__(self):
         return (1, 0)

@@ -18,6 +18,7 @@ from ..base.dtypes import (
 from ..base.errors import hinted
 from ..base.frames import user_depth, warn_once
 from ..base.lazy import lazy_module
+from ..core.foreign import note_foreign
 from ..core.handle import LEAF, TensorBase, concrete, element_type, wrap
 from ..core.modes import LOCAL
 from ..core.retries import worded
@@ -298,7 +299,8 @@ def from_numpy(ndarray):
             "want to copy the array to protect its data or make it writable before converting it "
             "to a tensor."
         )
-    return from_array(ndarray.view() if type(ndarray) is np.ndarray else np.asarray(ndarray))
+    own = ndarray.view() if type(ndarray) is np.ndarray else np.asarray(ndarray)
+    return from_array(note_foreign(own))
 
 
 def from_dlpack(ext_tensor):
@@ -309,14 +311,13 @@ def from_dlpack(ext_tensor):
             "only once, so you might have already constructed a tensor from it once.",
             f"a {type(ext_tensor).__name__} has no __dlpack__().",
         ))  # fmt: skip
-    return from_array(np.from_dlpack(ext_tensor))
+    return from_array(note_foreign(np.from_dlpack(ext_tensor)))
 
 
 def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
     """A tensor that shares the memory of a Python buffer."""
-    return leaf(
-        np.frombuffer(buffer, to_numpy_dtype(dtype), count, offset), requires_grad, "frombuffer"
-    )
+    array = np.frombuffer(buffer, to_numpy_dtype(dtype), count, offset)
+    return leaf(note_foreign(array), requires_grad, "frombuffer")
 
 
 @worded

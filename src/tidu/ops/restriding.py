@@ -11,6 +11,7 @@ import numpy as np
 
 from ..base.errors import hinted
 from ..base.size import checked_count, checked_size, sizes_from
+from ..core.foreign import is_foreign
 from ..core.handle import (
     LEAF,
     TensorBase,
@@ -213,6 +214,8 @@ def resize_(self, *sizes, memory_format=None):
     root, start = owner(memory), base.address(memory) - base.address(owner(memory))
     end = start + count * memory.itemsize
     grows = end > root.nbytes
+    if grows and is_foreign(root) and (root.base is not None or not alone):
+        raise RuntimeError("Trying to resize storage that is not resizable")
     beside = _in_its_storage(self, root, everywhere=grows and not alone)
     stamp(root)  # what is saved for a backward pass is stale, whichever storage it lies in
     if grows:
