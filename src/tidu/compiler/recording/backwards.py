@@ -18,18 +18,20 @@ def edge(tensor):
     return tensor if tensor._node is LEAF else tensor._node
 
 
-def refusal(tensor, memory):
+def refusal(tensor, memory, outside):
     """(kind, words, leaves that ask for it) of the error that a pass back from a tensor is sure to
-    end in, or None. `memory`: the `Written` of the run."""
+    end in, or None. `memory`: the `Written` of the run. `outside`: the ids of leaves that others
+    know; what leads to none of these changes no gradient."""
     nodes = reachable([(edge(tensor), None)])
     for node in reversed(nodes):
         if node.prim is refused:
             return node.params["kind"], node.params["says"], _leaves(nodes)
-        if node.prim.keeps and CLOCK.last > node.seq and (found := _changed(node, memory)):
-            leaves = _leaves(nodes)
-            if leaves != _leaves(reachable([(node, None)])):  # others have a gradient
+        if node.prim.keeps and CLOCK.last > node.seq and (found := _written(node, memory)):
+            leaves, through = _leaves(nodes), _leaves(reachable([(node, None)]))
+            if through & outside == leaves & outside:
+                return RuntimeError, _words(node, *found, memory), leaves
+            if through & outside:  # others have a gradient
                 raise Break(CHANGED)
-            return RuntimeError, found, leaves
     return None
 
 
@@ -38,22 +40,23 @@ def _leaves(nodes):
     return {id(e) for node in nodes for e in node.edges if isinstance(e, TensorBase)}
 
 
-def _changed(node, memory):
-    """What a pass says of a node whose saved values were written; None where they were not."""
+def _written(node, memory):
+    """The first value that a node saved and that was written since, with what made it; or None."""
     for value, from_node in saved_by(node):
-        if value.__class__ is not Traced or not memory.stale(value, node.seq, uncounted=True):
-            continue
-        versions_of = memory.stale(value, node.seq)
-        if versions_of is None:  # nobody notices, and it has another gradient
-            raise Break(CHANGED)
-        saved = node, from_node, value.element_type, value.shape
-        root = memory.owner(value)
-        if root.__class__ is not Traced:
-            raise Break(CHANGED)
-        if root.variable not in root.level.graph.inputs:
-            return told(*saved, versions_of)
-        return Overwritten(told(*saved, ("{now}", "{then}")), root.variable, versions_of)
+        if value.__class__ is Traced and memory.stale(value, node.seq, uncounted=True):
+            return value, from_node
     return None
+
+
+def _words(node, value, from_node, memory):
+    """What a pass says of it."""
+    versions_of, root = memory.stale(value, node.seq), memory.owner(value)
+    if versions_of is None or root.__class__ is not Traced:  # where none is, nobody notices
+        raise Break(CHANGED)
+    saved = node, from_node, value.element_type, value.shape
+    if root.variable not in root.level.graph.inputs:
+        return told(*saved, versions_of)
+    return Overwritten(told(*saved, ("{now}", "{then}")), root.variable, versions_of)
 
 
 def calls_program(seeds):

@@ -448,8 +448,9 @@ class _Run:
         tracked = _unique([v for v in values if isinstance(v, TensorBase) and v._node is not None
                            and id(v) not in apart])  # fmt: skip
         made.tracked = [next(i for i, v in enumerate(values) if v is t) for t in tracked]
+        outside = {id(o.end) for o in self.olds if o.end is not None}
         for i in list(made.tracked):
-            found = refusal(values[i], self.tracer.memory)
+            found = refusal(values[i], self.tracer.memory, outside)
             if found is not None:
                 *error, leaves = found
                 sources = [o for o in self.olds if o.end is not None and id(o.end) in leaves]
