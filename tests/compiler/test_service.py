@@ -8,10 +8,12 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 
 import pytest
 
 import tidu as torch
+from tidu.base.process.handlers import by_handler
 from tidu.compiler.machine import native, service
 
 pytestmark = pytest.mark.skipif(not service.possible(), reason="no process has LLVM for others")
@@ -38,7 +40,7 @@ def apart(monkeypatch, tmp_path):
 
 
 def number():
-    return service._State.server.number
+    return service._State.server.pid
 
 
 def alive(process):
@@ -137,25 +139,75 @@ def test_what_a_handler_raises_is_the_programs(monkeypatch):
 def test_one_that_ends_by_another_threads_question_is_no_refusal(monkeypatch):
     given = iter([1, 1, 1])  # servers that end while this thread connects
 
-    def connection(self):
+    def link(self):
         if next(given, None):
-            self.number = 1 << 22
+            self.pid = 1 << 22
             raise ConnectionResetError
         return connect(self)
 
-    connect = service._Server.connection
-    monkeypatch.setattr(service._Server, "connection", connection)
+    connect = service._Server.link
+    monkeypatch.setattr(service._Server, "link", link)
     assert call(35) == 35 and not service._State.failed
 
 
 def test_a_connection_that_is_used_while_its_server_is_left_is_closed():
     assert call(37) == 37
     server = service._State.server
-    connection = server.connection()
+    link = server.link()
     service._end()
-    server.take_back(connection)
-    assert server.ended()
-    assert not server.free and connection.fileno() == -1
+    server.take_back(link)
+    assert server.has_ended()
+    assert not server.free and link.connection.fileno() == -1
+
+
+def test_files_that_took_the_numbers_of_its_sockets_are_left_alone(tmp_path):
+    """As in a program that closes all it did not open, and goes on."""
+    assert call(38) == 38
+    first = service._State.server
+    sockets = [first.control, *first.free]
+    numbers = [link.connection.fileno() for link in sockets]
+    files = []
+    for number in numbers:
+        os.close(number)
+    try:
+        for number in numbers:
+            file = os.open(tmp_path / str(number), os.O_RDWR | os.O_CREAT)
+            if file != number:
+                os.dup2(file, number)
+                os.close(file)
+            files.append(number)
+            os.write(number, b"own")
+        assert call(39) == 39 and service._State.server is not first
+        for number in files:
+            assert os.pread(number, 10, 0) == b"own"
+    finally:
+        for number in files:
+            os.close(number)
+
+
+def test_a_server_that_ends_before_it_begins_is_no_death(monkeypatch):
+    receive, lost = service.messages.receive, iter([1, 1, 1])
+
+    def retired(connection):
+        value = receive(connection)
+        return None if value is True and next(lost, None) else value
+
+    monkeypatch.setattr(service.messages, "receive", retired)
+    assert call(36) == 36 and not service._State.failed
+
+
+def test_handlers_are_known_by_their_code():
+    def late(why, number, frame):
+        raise TimeoutError(why)
+
+    before = signal.signal(signal.SIGUSR1, partial(partial(late), "too late"))
+    try:
+        with pytest.raises(TimeoutError) as caught:
+            os.kill(os.getpid(), signal.SIGUSR1)
+        assert by_handler(caught.value)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert not by_handler(caught.value)
 
 
 def test_where_llvm_ends_its_process_this_one_goes_on(monkeypatch):

@@ -9,12 +9,12 @@ import time
 from contextlib import contextmanager
 from threading import get_ident
 
-__all__ = ["across", "at_work"]
+__all__ = ["PATIENCE", "across", "at_work"]
 
 _LOCKS: list = []
 _TAKEN: list = []  # those taken for a fork under way
 _AT_WORK: list = []  # threads
-_PATIENCE = 10.0  # seconds; a thread may wait for the one that forks
+PATIENCE = 10.0  # seconds; a thread may wait for the one that forks
 
 
 def across(lock):
@@ -38,7 +38,7 @@ def _take():
     """All of them at once, in no order: a thread that has one may wait for another. One that is
     taken is waited for while none is held: a thread that takes it again and again lets go of it
     for a moment only."""
-    until = time.monotonic() + _PATIENCE
+    until = time.monotonic() + PATIENCE
     while (busy := _busy()) is not None:
         _release()
         left = until - time.monotonic()

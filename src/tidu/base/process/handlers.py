@@ -1,5 +1,6 @@
 """What handlers of signals raise: it comes at any place and is not about what runs there."""
 
+import functools
 import signal
 import types
 
@@ -25,6 +26,8 @@ def by_handler(error):
 
 def _code(handler):
     """None for the system's handlers."""
+    while isinstance(handler, functools.partial):
+        handler = handler.func
     if isinstance(handler, signal.Handlers) or not callable(handler):
         return None
     return code_of(handler) or code_of(type(handler).__call__)

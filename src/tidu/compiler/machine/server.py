@@ -70,6 +70,7 @@ def _answer(connection):
             while (asked := messages.receive(connection)) is not None:
                 _count(1)
                 try:
+                    messages.send(connection, True)  # it is begun
                     messages.send(connection, _reply(*asked))
                 finally:
                     _count(-1)

@@ -12,11 +12,13 @@ import os
 import platform
 import struct
 import sys
+import threading
 from collections import deque
 from contextlib import suppress
 from importlib.util import find_spec
 
 from ...base.lazy import lazy_module
+from ...base.process.forks import across
 from ...base.process.handlers import by_handler
 from . import messages
 
@@ -43,53 +45,96 @@ class Unavailable(Exception):
     """No other process does it: LLVM has to be asked in this one."""
 
 
+class _Link:
+    """A socket of ours for as long as its number is: a program may close all that it did not open,
+    as daemons do, and then have files of its own under these numbers."""
+
+    def __init__(self, connection):
+        self.connection, self._place = connection, _place(connection)
+
+    def is_ours(self):
+        return self._place == _place(self.connection)
+
+    def close(self):
+        if self.is_ours():
+            self.connection.close()
+        else:
+            self.connection.detach()
+
+
+def _place(connection):
+    """What tells a file or socket from all others; None where it is closed."""
+    try:
+        status = os.fstat(connection.fileno())
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 class _Server:
     """A process that was started, and connections to it that nobody uses."""
 
     def __init__(self):
-        self.control, theirs = _pair()
-        self.control.settimeout(None)
-        self.free, self.number, self.closed = deque(), None, False
+        ours, theirs = _pair()
+        ours.settimeout(None)
+        self.control, self.free = _Link(ours), deque()
+        self.pid = self.since = None
+        self.closed = False
         try:
-            self.launched = _launched(theirs.fileno())
+            self.starter = _started(theirs.fileno())
         except BaseException:
             self.control.close()
             raise
         finally:
             theirs.close()
 
-    def connection(self):
-        """One that is free, or a new one."""
+    def link(self):
+        """A connection that is free, or a new one."""
         with suppress(IndexError):
-            return self.free.pop()
+            while True:
+                free = self.free.pop()
+                if free.is_ours():
+                    return free
+                free.close()
         ours, theirs = _pair()
+        made = _Link(ours)
         try:
             try:
-                self.control.sendmsg([b"c"], [_carrying(theirs)], messages.NO_SIGNAL)
+                if not self.control.is_ours():
+                    raise Unavailable
+                control = self.control.connection
+                control.sendmsg([b"c"], [_carrying(theirs)], messages.NO_SIGNAL)
             finally:
                 theirs.close()
             self._reap()
             ours.settimeout(_START)
-            number = messages.receive(ours)
-            if number is None:
+            pid = messages.receive(ours)
+            if pid is None:
                 raise Unavailable
-            self.number = number
+            self.pid, self.since = pid, _since(pid)
             ours.settimeout(None)
         except BaseException:
-            ours.close()
+            made.close()
             raise
-        return ours
+        return made
 
     def _reap(self):
         """What was started has started the server and is done."""
-        if self.launched is not None:
-            with suppress(ChildProcessError):  # the program has waited for it
-                os.waitpid(self.launched, 0)
-            self.launched = None
+        starter, self.starter = self.starter, None
+        if starter is not None:
+            try:
+                os.waitpid(starter, 0)
+            except ChildProcessError:  # the program has waited for it
+                pass
+            except BaseException:
+                self.starter = starter
+                raise
 
-    def ended(self):
+    def has_ended(self):
+        if not self.control.is_ours():
+            return True
         try:
-            return not self.control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            return not self.control.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
             return False
         except OSError as error:  # with questions unread, or it was left by another thread
@@ -100,14 +145,14 @@ class _Server:
     def close(self):
         self._reap()
         self.control.close()
-        if self.number is not None:
-            _LEFT.append(self.number)
+        if self.pid is not None:
+            _TO_REAP.append((self.pid, self.since))
         self.closed = True
         self._close_free()
 
-    def take_back(self, connection):
+    def take_back(self, link):
         """It is used no more."""
-        self.free.append(connection)
+        self.free.append(link)
         if self.closed:  # by another thread, meanwhile
             self._close_free()
 
@@ -117,16 +162,26 @@ class _Server:
                 self.free.pop().close()
 
 
-_LEFT: deque = deque()  # numbers of servers that are not asked any more
+_TO_REAP: deque = deque()  # servers that are not asked any more: (pid, when it was started)
 
 
 def _bury():
-    """A process that adopts others (the first one of a container) is who waits for servers, too."""
-    for _ in range(len(_LEFT)):
+    """A process that adopts others (the first one of a container) is who waits for servers, too;
+    its own child may have the number of one that is long gone."""
+    for _ in range(len(_TO_REAP)):
         with suppress(IndexError, ChildProcessError):
-            number = _LEFT.popleft()
-            if os.waitpid(number, os.WNOHANG)[0] == 0:
-                _LEFT.append(number)
+            pid, since = _TO_REAP.popleft()
+            if _since(pid) == since is not None and os.waitpid(pid, os.WNOHANG)[0] == 0:
+                _TO_REAP.append((pid, since))
+
+
+def _since(pid):
+    """When a process was started; None where there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return None
 
 
 def _pair():
@@ -148,8 +203,8 @@ def _carrying(connection):
     return socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", connection.fileno())
 
 
-def _launched(descriptor):
-    """The number of the process that starts the server and ends."""
+def _started(descriptor):
+    """The pid of the process that starts the server and ends."""
     here, packages = os.path.dirname(__file__), _packages()
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     try:
@@ -205,75 +260,94 @@ def ask(name, *given):
         Unavailable: LLVM can be had in this process only.
         MemoryError: two processes ended while they worked on this.
     """
-    without_answer = ended = 0
-    while ended < 2:
+    without_answer = lost = died = 0
+    while died < 2 and lost < _LOSSES:
         server = _server()
         try:
-            connection = server.connection()
+            link = server.link()
         except (OSError, Unavailable) as error:  # it has ended, or LLVM cannot be loaded there
             if by_handler(error):
                 raise
             _leave(server)
-            without_answer += server.number is None  # others end by what another thread asks
+            lost += 1
+            without_answer += server.pid is None  # others end by what another thread asks
             if without_answer == 2:
                 _State.failed = True
                 raise Unavailable from None
             continue
-        reply = _reply(connection, name, given)
+        begun, reply = _reply(link, name, given)
         if reply is not None:
-            server.take_back(connection)
+            server.take_back(link)
             return _given(*reply)
         _leave(server)
-        ended += 1
+        died += begun  # others had nothing to do for too long, or were ended
+        lost += not begun
+    if died < 2:
+        raise Unavailable
     raise MemoryError("the process that compiles has ended, twice: memory may be short")
+
+
+_LOSSES = 8  # servers that ended before they began; then LLVM is asked in this process
+_PUBLISHING = across(threading.RLock())  # held while `_State.server` is compared and set, no longer
 
 
 def _server():
     known = _State.server
-    if known is not None and known.ended():
+    if known is not None:
+        if not known.has_ended():
+            return known
         _leave(known)
-    if _State.server is None:
-        _bury()
-        try:
-            made = _Server()
-        except (OSError, ImportError, AttributeError, TypeError) as error:
-            if by_handler(error):
-                raise
-            _State.failed = True
-            raise Unavailable from error
+    _bury()
+    try:
+        made = _Server()
+    except (OSError, ImportError, AttributeError, TypeError) as error:
+        if by_handler(error):
+            raise
+        _State.failed = True
+        raise Unavailable from error
+    with _PUBLISHING:
         if _State.server is None:
             _State.server = made
-        else:  # another thread was at it
-            made.close()
-    return _State.server
+        known = _State.server
+    if known is not made:  # another thread was at it
+        made.close()
+    return known
 
 
 def _leave(server):
-    if _State.server is server:
-        _State.server = None
+    with _PUBLISHING:
+        if _State.server is server:
+            _State.server = None
     server.close()
 
 
-def _reply(connection, name, given):
-    """None where the other process has ended."""
+def _reply(link, name, given):
+    """(whether the other process has begun to answer, what it says: None where it has ended)."""
+    begun, reply = False, None
     try:
-        messages.send(connection, (name, given))
-        reply = messages.receive(connection)
-    except BaseException as error:
-        connection.close()
-        if not isinstance(error, OSError) or by_handler(error):
+        messages.send(link.connection, (name, given))
+        begun = messages.receive(link.connection) is not None
+        if begun:
+            reply = messages.receive(link.connection)
+    except OSError as error:
+        if by_handler(error):
+            link.close()
             raise
-        reply = None
+    except BaseException:
+        link.close()
+        raise
     if reply is None:
-        connection.close()
-    return reply
+        link.close()
+    return begun, reply
 
 
 def _given(value, error):
     if error is None:
         return value
     kind, words = error
-    raise _ERRORS.get(kind, RuntimeError)(words)
+    if kind in _ERRORS:
+        raise _ERRORS[kind](words)
+    raise RuntimeError(f"{kind}: {words}")
 
 
 def _end():
@@ -284,7 +358,7 @@ def _end():
 def _forget():
     """The connections are those of the process that has forked."""
     if _State.server is not None:
-        _State.server.launched = None
+        _State.server.starter = None
         _end()
 
 

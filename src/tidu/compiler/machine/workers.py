@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from contextlib import suppress
 
+from ...base.process.forks import PATIENCE
 from ...base.process.handlers import by_handler
 from ...core.blocks import THREADS
 
@@ -95,11 +96,12 @@ def finish(tasks):
 
 
 def _before_fork():
-    """The other process will have none of the threads, only what they were at."""
+    """The other process will have none of the threads, only what they were at. One that waits for
+    a compiler which does not answer is not waited for longer than locks are (`forks`)."""
     if threading.current_thread() not in _RUNNING:
         for thread in list(_RUNNING):
             with suppress(RuntimeError):  # it has not started yet
-                thread.join()
+                thread.join(PATIENCE)
 
 
 def _after_fork():
