@@ -73,7 +73,7 @@ def test_a_fork_waits_for_locks(monkeypatch):
         return os.waitpid(child, 0)[1]
 
     for seconds, patience in ((0.05, 5.0), (0.5, 0.05)):
-        monkeypatch.setattr(forks, "_PATIENCE", patience)
+        monkeypatch.setattr(forks, "PATIENCE", patience)
         held.clear()
         thread = threading.Thread(target=holds, args=(seconds,))
         thread.start()
