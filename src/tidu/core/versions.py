@@ -20,6 +20,8 @@ __all__ = [
     "WATCHERS",
     "Together",
     "clock",
+    "is_foreign",
+    "note_foreign",
     "owner",
     "stale",
     "stamp",
@@ -57,6 +59,23 @@ def owner(array):
     while base is not None and isinstance(base, ndarray):
         array, base = base, base.base
     return array
+
+
+_FOREIGN: dict = {}  # id(owner) -> weak reference to it
+
+
+def note_foreign(array):
+    """The memory of `array` is in others' hands, NumPy's: no other can take its place unseen."""
+    root = owner(array)
+    key = id(root)
+    if key not in _FOREIGN and isinstance(root, ndarray):
+        _FOREIGN[key] = weakref.ref(root, lambda _: _FOREIGN.pop(key, None))
+    return array
+
+
+def is_foreign(array):
+    """Whether others were given the memory of `array`, or gave it."""
+    return id(owner(array)) in _FOREIGN
 
 
 def stamp(array, place=None):

@@ -22,7 +22,6 @@ from ..base.errors import DETACHED_VIEW, NON_LEAF_GRAD, TRANSFORMED, hinted
 from ..base.lazy import TORCH, lazy_module
 from ..base.size import Size, make_size
 from ..base.suggestions import suggest
-from ..core.foreign import note_foreign
 from ..core.handle import (
     LEAF,
     TensorBase,
@@ -39,7 +38,7 @@ from ..core.handle import (
 )
 from ..core.modes import LOCAL, grad_enabled
 from ..core.node import Node, ends_here, hooks_of
-from ..core.versions import version
+from ..core.versions import note_foreign, version
 from ..ops.convert import named, scalar_name, type_of
 from ..ops.flags import require_bool
 from ..ops.from_data import array_from

@@ -18,10 +18,10 @@ from ..base.dtypes import (
 from ..base.errors import hinted
 from ..base.frames import user_depth, warn_once
 from ..base.lazy import lazy_module
-from ..core.foreign import note_foreign
 from ..core.handle import LEAF, TensorBase, concrete, element_type, wrap
 from ..core.modes import LOCAL
 from ..core.retries import worded
+from ..core.versions import note_foreign
 from .convert import (
     convert,
     from_array,

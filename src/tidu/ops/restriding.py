@@ -11,7 +11,6 @@ import numpy as np
 
 from ..base.errors import hinted
 from ..base.size import checked_count, checked_size, sizes_from
-from ..core.foreign import is_foreign
 from ..core.handle import (
     LEAF,
     TensorBase,
@@ -24,7 +23,7 @@ from ..core.handle import (
 )
 from ..core.modes import grad_enabled, set_grad
 from ..core.retries import worded
-from ..core.versions import moved, owner, stamp
+from ..core.versions import is_foreign, moved, owner, stamp
 from ..primitives import base
 from ..primitives import structural as s
 from ..transforms.mutation import base_layout, renew
