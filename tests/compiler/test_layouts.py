@@ -278,3 +278,10 @@ def test_a_roll_that_moves_nothing_is_a_copy_in_order(view, dim, shifts, dynamic
     got, expected = run(x), view(x).roll(shifts, dim)
     assert got.equal(expected) and got.data_ptr() != x.data_ptr()
     assert got._array().strides == expected._array().strides
+
+
+def test_a_look_at_an_element_whose_place_is_told_later():
+    x, place = torch.arange(12.0).reshape(3, 4), torch.tensor(1)
+    run = torch.compile(lambda x, i: x[i].as_strided((2,), (1,)) * 2, fullgraph=True)
+    for k in (1, 0, 2):
+        assert run(x, place * k).equal(x[k, :2] * 2)

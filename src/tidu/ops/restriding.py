@@ -90,8 +90,10 @@ def _recorded(input, size, stride, storage_offset):
     if value.__class__ is not Traced or blank is None or part is None:
         return _offset(lying(value))
     given = value.level.is_given(whole)
-    same = all(prim not in (s.as_real, s.as_complex) for prim, _ in steps)
-    here = _steps_to(blank, steps) if same else None
+    # A step that is no primitive takes an element whose place is told later (`Traced.pick`).
+    known = all(hasattr(prim, "eval") and prim not in (s.as_real, s.as_complex)
+                for prim, _ in steps)  # fmt: skip
+    here = _steps_to(blank, steps) if known else None
     room = _reach(blank.shape, blank.strides) // blank.itemsize + 1 if blank.size else 0
     if here is not None and not given:
         offset = here if storage_offset is None else storage_offset

@@ -370,6 +370,8 @@ def _set(func, input, index, value):
 
 
 def _filled(func, input, value):
+    if not isinstance(input, QuantizedTensor):
+        return func(input, value.dequantize())
     return input.copy_(ops.full(tuple(input._value.shape), float(value)))
 
 
