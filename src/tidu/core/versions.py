@@ -7,6 +7,7 @@ and saved arrays all agree; NumPy scalars own themselves.
 
 import weakref
 from collections import deque
+from functools import partial
 from itertools import count
 from sys import _getframe
 
@@ -69,7 +70,7 @@ def note_foreign(array):
     root = owner(array)
     key = id(root)
     if key not in _FOREIGN and isinstance(root, ndarray):
-        _FOREIGN[key] = weakref.ref(root, lambda _: _FOREIGN.pop(key, None))
+        _FOREIGN[key] = weakref.ref(root, partial(_FOREIGN.pop, key))  # no call of Python's
     return array
 
 
