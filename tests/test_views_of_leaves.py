@@ -92,3 +92,16 @@ def test_a_compiled_function_sees_that_it_is_a_leaf(first, second):
     for make in (first, first, first, second, second, second, first, second):
         out = run(make())
         assert out[0].item() == wanted[make] and out.requires_grad
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_gradients_of_views_that_came_before_their_leaf_stay_apart(compiled):
+    base = torch.ones(3, 3)
+    first, second = base.mT, base.T[0]
+    base.requires_grad_()
+    function = lambda x, y: (x * 3 - y).sum()
+    run = torch.compile(function) if compiled else function
+    for _ in range(2):
+        grads = torch.autograd.grad(run(first, second), [first, second])
+        assert grads[0].equal(torch.full((3, 3), 3.0))
+        assert grads[1].equal(torch.full((3,), -3.0))

@@ -18,7 +18,7 @@ from ..core.blocks import copy
 from ..core.handle import TensorBase, element_type, extra_of, live_views, shape_of, wrap
 from ..core.modes import LOCAL, set_grad
 from ..core.node import Node, ends_here, nowhere
-from ..core.versions import owner, stamp
+from ..core.versions import clock, owner, stamp
 from ..ops.convert import type_of
 from ..primitives.base import cast, dense
 from ..primitives.structural import laid_out, layout_of
@@ -299,7 +299,7 @@ def as_its_base(tensor):
     view = tensor._view
     if view is None or view.base._node is None or element_type(tensor).kind not in "fcVW":
         return None
-    return nowhere()
+    return nowhere(clock())
 
 
 def tell_views(base):

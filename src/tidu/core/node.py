@@ -217,9 +217,9 @@ class _Nowhere:
 NOWHERE = sys.intern("Nowhere")  # the name of such nodes, by which compiled code knows them
 
 
-def nowhere():
-    """A node from which no gradient goes on."""
-    node = placeless(0, _Nowhere, (), (None, ()), None)
+def nowhere(seq):
+    """A node from which no gradient goes on; `seq` tells it from the others in a pass back."""
+    node = placeless(seq, _Nowhere, (), (None, ()), None)
     node.name = NOWHERE
     return node
 
