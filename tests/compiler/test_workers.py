@@ -288,3 +288,18 @@ def test_threads_share_the_work(two):
         patch.setattr(native, "_compile", watched)
         native.load(text, ["f399"])
     assert len(seen) == 2
+
+
+def test_a_fork_does_not_wait_for_ever_for_threads_that_hang(two, monkeypatch):
+    monkeypatch.setattr(THREADS, "count", 4)
+    monkeypatch.setattr(workers, "PATIENCE", 0.2)
+    held = threading.Event()
+    workers.begin([workers.Task(lambda: held.wait(20)) for _ in range(3)])
+    start = time.monotonic()
+    try:
+        workers._before_fork()
+        assert 0.1 < time.monotonic() - start < 5  # 0.2 for all of them together
+    finally:
+        held.set()
+        for thread in list(workers._RUNNING):
+            thread.join(10)

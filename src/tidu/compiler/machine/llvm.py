@@ -1,4 +1,4 @@
-"""LLVM: text to object files, and what it says of the processor. The only file that knows llvmlite.
+"""LLVM: text to object files, and what it says of the processor. No other file calls llvmlite.
 
 It imports nothing of tidu, as `server` has it in a process where there is nothing else.
 """

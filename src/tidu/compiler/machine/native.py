@@ -1,8 +1,8 @@
 """Text of LLVM to machine code in this process.
 
 `load(text, names)` gives the addresses of the functions named; what was compiled before, by this
-process or another of the same user, comes from the cache. A long text is compiled in pieces on
-several threads, each with a context of its own. `HOST` describes the processor.
+process or another of the same user, comes from the cache. LLVM compiles it in another process where
+that can be had (`service`), a long text in pieces at once. `HOST` describes the processor.
 """
 
 import marshal

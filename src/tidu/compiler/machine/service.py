@@ -143,12 +143,14 @@ class _Server:
             return True
 
     def close(self):
-        self._reap()
-        self.control.close()
-        if self.pid is not None:
-            _TO_REAP.append((self.pid, self.since))
-        self.closed = True
-        self._close_free()
+        try:
+            self._reap()
+        finally:
+            self.control.close()
+            if self.pid is not None:
+                _TO_REAP.append((self.pid, self.since))
+            self.closed = True
+            self._close_free()
 
     def take_back(self, link):
         """It is used no more."""

@@ -9,6 +9,7 @@ that look at once leave a task to who wants it.
 
 import os
 import threading
+import time
 from collections import deque
 from contextlib import suppress
 
@@ -96,12 +97,13 @@ def finish(tasks):
 
 
 def _before_fork():
-    """The other process will have none of the threads, only what they were at. One that waits for
-    a compiler which does not answer is not waited for longer than locks are (`forks`)."""
+    """The other process will have none of the threads, only what they were at. Those that wait for
+    a compiler which does not answer are not waited for longer than locks are (`forks`)."""
+    until = time.monotonic() + PATIENCE
     if threading.current_thread() not in _RUNNING:
         for thread in list(_RUNNING):
             with suppress(RuntimeError):  # it has not started yet
-                thread.join(PATIENCE)
+                thread.join(max(0.0, until - time.monotonic()))
 
 
 def _after_fork():
