@@ -87,7 +87,14 @@ def test_what_goes_on_with_a_product(size, dtype, name):
         return go_on(x @ y.mT, row, column, other)
 
     steps, got = product_steps(f, x, y, row, column, other)
-    torch.testing.assert_close(got, f(x, y, row, column, other), equal_nan=True)
+    expected = f(x, y, row, column, other)
+    if name != "twice" or dtype is torch.float64:
+        torch.testing.assert_close(got, expected, equal_nan=True)
+    else:  # sums of products of sums: as far from the exact ones as BLAS's on any processor
+        exact = f(*[t.double() for t in (x, y, row, column, other)])
+        assert got.isnan().equal(exact.isnan()) and expected.isnan().equal(exact.isnan())
+        off = [(found.double() - exact).abs().nan_to_num().max() for found in (got, expected)]
+        assert off[0] <= 2 * off[1] + 1.2e-7 * exact.abs().nan_to_num().max()
     if (height, width) == (32, 20):
         assert steps[0].equations
 

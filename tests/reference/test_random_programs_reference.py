@@ -86,6 +86,7 @@ REFUSES = (
     "modified by an inplace",
     # What PyTorch's attention and its recurrent layers lack: second order, forward mode, vmap.
     "flash_attention_for_cpu", "Trying to use forward AD with", "doesn't match the broadcast shape",
+    "NYI: Tensor.clone(memory_format) inside vmap",
 )  # fmt: skip
 
 
