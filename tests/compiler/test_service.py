@@ -277,7 +277,7 @@ def test_where_none_can_be_started_llvm_is_in_this_process(how, monkeypatch, tmp
     elif how == "another program":
         monkeypatch.setattr(sys, "executable", "/bin/true")
     else:
-        monkeypatch.setattr(service, "_packages", lambda: str(tmp_path))
+        monkeypatch.setattr(service, "packages", lambda: str(tmp_path))
     assert call(80) == 80
     assert service._State.failed and service._State.server is None
 

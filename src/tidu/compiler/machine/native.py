@@ -14,7 +14,6 @@ import sys
 import threading
 from contextlib import contextmanager, suppress
 from functools import partial
-from importlib.util import find_spec
 
 from ...base.lazy import lazy_module
 from ...base.process.forks import across, at_work
@@ -110,8 +109,7 @@ _TOLD = "triple", "cpu", "features", "vector_bytes", "version"
 def _library():
     """The file of LLVM's library; None where it is not known."""
     try:
-        found = find_spec("llvmlite").submodule_search_locations[0]
-        with os.scandir(os.path.join(found, "binding")) as entries:
+        with os.scandir(os.path.join(service.packages(), "llvmlite", "binding")) as entries:
             return next((e for e in entries if e.name.startswith(_LIBRARY)), None)
     except (AttributeError, OSError, ValueError):
         return None

@@ -22,7 +22,7 @@ from ...base.process.forks import across
 from ...base.process.handlers import by_handler
 from . import messages
 
-__all__ = ["Unavailable", "ask", "expect", "possible", "serves"]
+__all__ = ["Unavailable", "ask", "expect", "packages", "possible", "serves"]
 
 # The plain one: `socket` takes 3 ms, and other packages put their own classes into it.
 socket = lazy_module("_socket")
@@ -207,19 +207,19 @@ def _carrying(connection):
 
 def _started(descriptor):
     """The pid of the process that starts the server and ends."""
-    here, packages = os.path.dirname(__file__), _packages()
+    here, found = os.path.dirname(__file__), packages()
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     try:
         actions = [(os.POSIX_SPAWN_DUP2, null, number) for number in range(3)]
         actions.append((os.POSIX_SPAWN_DUP2, descriptor, 3))
         words = [sys.executable, "-I", "-S", *["-B"] * sys.dont_write_bytecode]
-        words += ["-c", _BOOT, here, packages, str(_PATIENCE)]
+        words += ["-c", _BOOT, here, found, str(_PATIENCE)]
         return os.posix_spawn(sys.executable, words, os.environ, file_actions=actions)
     finally:
         os.close(null)
 
 
-def _packages():
+def packages():
     """The folder where llvmlite is."""
     return os.path.dirname(find_spec("llvmlite").submodule_search_locations[0])
 
