@@ -160,6 +160,56 @@ def test_a_connection_that_is_used_while_its_server_is_left_is_closed():
     assert not server.free and link.connection.fileno() == -1
 
 
+def test_of_two_that_are_started_at_once_one_stays(monkeypatch):
+    """Two threads have found none and start one each."""
+    made, start = [], service._Server
+
+    def started():
+        own = start()
+        made.append(own)
+        if len(made) == 1:
+            assert call(41) == 41  # as another thread does, meanwhile
+        return own
+
+    monkeypatch.setattr(service, "_Server", started)
+    assert call(42) == 42
+    first, second = made
+    assert service._State.server is second
+    assert first.closed and first.starter is None and not first.control.is_ours()
+    second.take_back(second.link())
+    assert not second.closed and second.free
+
+
+def test_what_starts_it_is_waited_for():
+    server = service._server()
+    starter = server.starter
+    assert call(43) == 43 and server.starter is None
+    with pytest.raises(ChildProcessError):
+        os.waitpid(starter, 0)
+
+
+def test_programs_may_wait_for_what_starts_it():
+    """As those do that wait for any child."""
+    server = service._server()
+    assert os.waitpid(server.starter, 0)[1] == 0
+    assert call(44) == 44 and service._State.server is server
+
+
+def test_a_child_that_has_the_number_of_a_server_is_not_waited_for(monkeypatch):
+    child = os.spawnlp(os.P_NOWAIT, "true", "true")
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    since = service._since(child)
+    monkeypatch.setattr(service, "_TO_REAP", service.deque([(child, str(int(since) - 1))]))
+    service._bury()
+    assert not service._TO_REAP and os.waitpid(child, 0) == (child, 0)
+    child = os.spawnlp(os.P_NOWAIT, "true", "true")
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    service._TO_REAP.append((child, service._since(child)))
+    service._bury()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(child, 0)
+
+
 def test_files_that_took_the_numbers_of_its_sockets_are_left_alone(tmp_path):
     """As in a program that closes all it did not open, and goes on."""
     assert call(38) == 38
@@ -210,6 +260,25 @@ def test_handlers_are_known_by_their_code():
     assert not by_handler(caught.value)
 
 
+def test_handlers_may_be_objects_that_are_called():
+    class Late:
+        def __call__(self, number, frame):
+            raise TimeoutError("too late")
+
+        def method(self, number, frame):
+            raise TimeoutError("too late")
+
+    for handler in (Late(), Late().method):
+        before = signal.signal(signal.SIGUSR1, handler)
+        try:
+            with pytest.raises(TimeoutError) as caught:
+                signal.raise_signal(signal.SIGUSR1)
+            assert by_handler(caught.value)
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+        assert not by_handler(caught.value)
+
+
 def test_where_llvm_ends_its_process_this_one_goes_on(monkeypatch):
     step = torch.compile(lambda x: (x * 3).sin() * 2)
     monkeypatch.setattr(service, "_BOOT", DEADLY)
@@ -227,6 +296,8 @@ def test_errors_are_the_callers():
         native.load("define nonsense", ["f"])
     with pytest.raises(ValueError, match="TIDU_CPU: 'sparc' is not a processor"):
         service.ask("told", "sparc")
+    with pytest.raises(RuntimeError, match=r"^AttributeError: .*no attribute 'untold'"):
+        service.ask("untold")  # a class of errors that is not sent by name
     assert call(40) == 40
 
 

@@ -12,8 +12,8 @@ import warnings
 from functools import wraps
 from sys import _getframe, getprofile
 
-__all__ = ["OURS", "code_of", "last_of_program", "line_of", "placed", "unheard", "user_depth",
-           "user_frame", "user_place", "warn_always", "warn_once"]  # fmt: skip
+__all__ = ["OURS", "compile_source", "last_of_program", "line_of", "placed", "unheard",
+           "user_depth", "user_frame", "user_place", "warn_always", "warn_once"]  # fmt: skip
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _COUNT = itertools.count(1)
@@ -114,7 +114,7 @@ def unheard(function):
     return call
 
 
-def code_of(text, mode="exec"):
+def compile_source(text, mode="exec"):
     """The code of a text that tidu wrote. Tracebacks show its lines, and its frames are tidu's: it
     has the name of a file in tidu's folder, under which `linecache` finds the text."""
     return compile(text, _file_of(text), mode)

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..base.frames import code_of
+from ..base.frames import compile_source
 from .dispatch import below, link_result
 from .handle import TensorBase, element_type, shape_of
 
@@ -234,7 +234,7 @@ def _caller(rule, texts):
 def _template(arguments):
     """rule -> a closure that calls it with these arguments, without a loop over them."""
     text = f"lambda rule: lambda g, saved, params: rule({arguments})"
-    return eval(code_of(text, "eval"))
+    return eval(compile_source(text, "eval"))
 
 
 def infer(prim, args, params):

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..base.frames import code_of
+from ..base.frames import compile_source
 from ..core import levels
 from ..core.dispatch import below
 from ..core.handle import TensorBase, element_type, shape_of
@@ -368,7 +368,7 @@ def written(recorder, arguments, results, prim, tensors):
     return known["rule"]
 
 
-_code = lru_cache(512)(code_of)  # definitions for other sizes are often the same text
+_code = lru_cache(512)(compile_source)  # definitions for other sizes are often the same text
 
 
 def _needed(recorder, names, results, prim):

@@ -13,7 +13,7 @@ from functools import cache, cached_property
 
 import numpy as np
 
-from ..base.frames import code_of
+from ..base.frames import compile_source
 from ..base.process.forks import across
 from ..core import levels
 from ..core.modes import set_grad
@@ -282,7 +282,7 @@ class Writer:
         wanted = [n for n in arguments if whole or n in read]
         body = "\n".join([*[f"    {line}" for line in self.lines], f"    return {text}"])
         source = f"def rule({', '.join(wanted)}):\n{body}\n"
-        exec(code_of(source), self.globals)
+        exec(compile_source(source), self.globals)
         self.globals["rule"].text = source
         return self.globals["rule"]
 

@@ -8,7 +8,7 @@ import itertools
 
 import numpy as np
 
-from ..base.frames import code_of
+from ..base.frames import compile_source
 from ..base.size import empty_as
 from ..core.blocks import take as taken_rows
 from ..core.handle import element_type, shape_of
@@ -55,7 +55,7 @@ def write(name, kernel, of, batched, *, tex, adds=False, rank=None):
     blank = _one_zero if rank else _zeros_as_read(of)
     words = {"made": made, "of": of, "blank": blank, "fitted": _fitted}
     texts = _rules(inputs, part, params, variadic, adds)
-    rules = {i: eval(code_of(text, "eval"), words) for i, text in texts.items()}
+    rules = {i: eval(compile_source(text, "eval"), words) for i, text in texts.items()}
     prim = Write(
         name, kernel, inputs, jvp=_tangent(made, at), tex=tex,
         batch=_batch_write(at, way_of(batched), rank),

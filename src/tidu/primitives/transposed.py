@@ -7,7 +7,7 @@ input's, and it is batched as the primitive is. So it has a node of its own and 
 
 from functools import lru_cache
 
-from ..base.frames import code_of
+from ..base.frames import compile_source
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Derived, Primitive, names_of
 from .base import at_front, batch_size, inverse, transpose
@@ -86,7 +86,7 @@ def _rule(made, to, inputs, params, variadic, shape):
 
 @lru_cache(None)
 def _text(text):
-    return eval(code_of(f"lambda made: {text}", "eval"))
+    return eval(compile_source(f"lambda made: {text}", "eval"))
 
 
 def _first_tangent(made, own):

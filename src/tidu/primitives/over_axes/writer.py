@@ -10,7 +10,7 @@ from math import nan, prod
 
 import numpy as np
 
-from ...base.frames import code_of
+from ...base.frames import compile_source
 from ...core.handle import TensorBase, element_type, shape_of
 from ...core.primitive import names_of
 from .. import arithmetic as a
@@ -77,7 +77,7 @@ class Writer(OfElements):
         wanted = [n for n in may if n == "t" or _reads(lines, n) and not _sets(lines, n)]
         body = "\n".join([f"    {line}" for line in lines])
         source = f"def rule({', '.join(wanted)}):\n{body}\n"
-        exec(code_of(source), self.globals)
+        exec(compile_source(source), self.globals)
         self.globals["rule"].text = source
         return self.globals["rule"]
 
