@@ -6,6 +6,7 @@ the deliberate ones (tools/signature_differences.tsv). PyTorch is not needed.
 """
 
 import ast
+import enum
 import importlib
 import inspect
 import re
@@ -156,6 +157,8 @@ def found(place, name):
 
 
 def plain(value):
+    if isinstance(value, enum.EnumMeta):  # each version of Python words it in its own way
+        return "(value)"
     signature = inspect.signature(value)
     bare = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
     text = str(signature.replace(parameters=bare, return_annotation=signature.empty))

@@ -262,7 +262,9 @@ def test_an_inverse_is_the_formula_solved():
     x = tidu.tensor([-8.0, 1.0, 27.0], dtype=tidu.float64, requires_grad=True)
     (first,) = tidu.autograd.grad(root(x).sum(), x, create_graph=True)
     (second,) = tidu.autograd.grad(first.sum(), x)
-    assert tidu.allclose(first, 1 / (3 * root(x) ** 2)) and root(x)[2] == 3
+    assert tidu.allclose(first, 1 / (3 * root(x) ** 2))
+    # NumPy's root of 27 is 3 + 2**-51 where the processor has no AVX-512.
+    assert tidu.allclose(root(x), tidu.tensor([-2.0, 1.0, 3.0]).double(), rtol=2**-52, atol=0)
     assert tidu.allclose(second, -2 / (9 * root(x) ** 5))
 
 

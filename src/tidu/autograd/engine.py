@@ -10,6 +10,7 @@ from numpy import ndarray
 
 from ..base.errors import hinted
 from ..base.frames import warn_once
+from ..base.references import HELD_ONCE
 from ..base.size import Size
 from ..core.blocks import copy
 from ..core.handle import (
@@ -135,11 +136,11 @@ def _run(seeds, lift, retain, create_graph, inputs):
             if g.__class__ is ndarray:
                 base = g.base
                 if (
-                    getrefcount(g) > 2
+                    getrefcount(g) > HELD_ONCE
                     or g.strides != leaf._value.strides
                     or base is not None
                     and (
-                        getrefcount(base) > 3
+                        getrefcount(base) > HELD_ONCE + 1
                         or base.__class__ is not ndarray
                         or base.size != g.size
                         or base.base is not None

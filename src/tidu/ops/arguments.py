@@ -345,7 +345,9 @@ def _owner_of_call(frame):
     steps = [s for s in dis.get_instructions(frame.f_code) if s.offset <= frame.f_lasti]
     if not steps or not steps[-1].opname.startswith("CALL"):
         return None
-    start = _start(steps.pop())
+    start = _start(called := steps.pop())
+    if called.opname == "CALL_KW":  # what loads the words' names begins there, too
+        steps.pop()
     spelled = [step for step in steps if start is not None and _start(step) == start]
     value = owner = loaded = None
     for step in spelled:
@@ -363,7 +365,7 @@ def _owner_of_call(frame):
     return owner
 
 
-_NAMES = ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FAST", "LOAD_DEREF")
+_NAMES = ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_DEREF")
 
 
 def _start(step):

@@ -17,7 +17,7 @@ from ..machine import kernels, native
 from ..machine.sources import Text
 from ..recording.cells import MISSING
 from . import finishing
-from .objects import TENSOR_SLOTS, layout, slots_of, version_of
+from .objects import TENSOR_SLOTS, has_version, layout, slots_of, version_of
 from .records import (
     ANY,
     APART,
@@ -235,7 +235,8 @@ def _text():
 
 def _written():
     at, texts, module = layout(), [], {}
-    kinds = [kind for kind in CHECKS if kind != (DICT if at.version is None else SCAN)]
+    lacking = {DICT} if at.version is None else {SCAN} if at.shared is None else ()
+    kinds = [kind for kind in CHECKS if kind not in lacking]
     for kind in kinds:
         check = Check(kind)
         texts.append(check.finish(CHECKS[kind](check, at)))
@@ -372,9 +373,8 @@ class Block:
 
     def dictionary(self, live, copy):
         """These very entries, and no others."""
-        offset = layout().version
-        if offset is not None:
-            self.versions += [self._id(live), version_of(live, offset)]
+        if has_version(live):
+            self.versions += [self._id(live), version_of(live, layout().version)]
             return
         self.words += [SCAN, self._id(live), len(copy)]
         for key, value in copy.items():
@@ -382,7 +382,7 @@ class Block:
 
     def table(self, live, names):
         """A dictionary that hardly ever changes; where that can't be told, these entries of it."""
-        if layout().version is not None:
+        if has_version(live):
             return self.dictionary(live, live)
         return self.some(live, [(n, (live[n],) if n in live else None) for n in names], ANY)
 

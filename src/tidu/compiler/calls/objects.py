@@ -14,8 +14,8 @@ import numpy as np
 from ...core.handle import TensorBase
 from ...core.node import Node
 
-__all__ = ["COUNT_OF_VALUES", "TAGS", "TENSOR_SLOTS", "VALUES", "WORD", "dictionary_of", "layout",
-           "slot_address", "slots_of", "version_of"]  # fmt: skip
+__all__ = ["COUNT_OF_VALUES", "TAGS", "TENSOR_SLOTS", "VALUES", "WORD", "dictionary_of",
+           "has_version", "layout", "slot_address", "slots_of", "version_of"]  # fmt: skip
 
 WORD = 8
 # Where attributes stand that were set on an object: before it, in a dictionary or (until somebody
@@ -26,10 +26,13 @@ TENSOR_SLOTS = ("_value", "_grad", "_node", "_view", "_extra")
 
 class _Layout:
     """Offsets in bytes: of a tensor's slots, a node's name, a dictionary's version (None: there is
-    none) ...;
+    none), the values that it has in common with an object (None: each change of these is told by
+    the version, too) ...;
     `tags`: whether attributes stand where `TAGS` and `VALUES` say."""
 
-    __slots__ = ("cell", "extra", "grad", "name", "node", "tags", "value", "version", "view")
+    __slots__ = (
+        "cell", "extra", "grad", "name", "node", "shared", "tags", "value", "version", "view",
+    )  # fmt: skip
 
 
 def words_of(thing, count):
@@ -54,7 +57,11 @@ def layout():
     if words_of(cell, 3)[2] != id(inside):
         return None
     found.cell = 2 * WORD
-    found.version, found.tags = _version_offset(), _tags_as_known()
+    found.version, found.tags, found.shared = _version_offset(), _tags_as_known(), None
+    if found.version is not None and not _tells_of_attributes(found.version):
+        found.shared = _SHARED
+        if not _shared_as_known():
+            found.version = found.shared = None
     return found if _lists_as_known() and _arrays_as_known() else None
 
 
@@ -80,6 +87,38 @@ def _version_offset():
         seen.append(words_of(probe, 4)[3])
     as_known = seen[0] == seen[1] and seen[4] == seen[5] and len(set(seen)) == 4
     return 3 * WORD if as_known else None
+
+
+_SHARED = 5 * WORD
+
+
+class _Attributes:
+    def __init__(self):
+        self.first = self.second = None
+
+
+def _tells_of_attributes(offset):
+    """Whether the version of an object's dictionary changes with the object's attributes. (Python
+    3.13 writes them past the dictionary.)"""
+    told = []
+    for write in (_write, _write, object.__setattr__):  # the second one is specialised
+        thing = _Attributes()
+        tags = vars(thing)
+        for _ in range(64):
+            before = version_of(tags, offset)
+            write(thing, "first", object())
+            told.append(version_of(tags, offset) != before)
+    return all(told)
+
+
+def _write(thing, name, value):
+    thing.first = value
+
+
+def _shared_as_known():
+    """Whether a dictionary without values of an object has 0 there, and another has not."""
+    thing, apart = _Attributes(), {"first": None, "second": None}
+    return bool(version_of(vars(thing), _SHARED)) and not version_of(apart, _SHARED)
 
 
 def _tags_as_known():
@@ -124,6 +163,12 @@ def _arrays_as_known():
 
 def version_of(live, offset):
     return ctypes.c_uint64.from_address(id(live) + offset).value
+
+
+def has_version(live):
+    """Whether a dictionary's version tells of each change of its entries."""
+    at = layout()
+    return at.version is not None and (at.shared is None or not version_of(live, at.shared))
 
 
 def slot_address(thing, value):

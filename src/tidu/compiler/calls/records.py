@@ -122,7 +122,10 @@ def _check_some(c, at):
     if at.version is not None:
         now = c.read(thing, at.version, "i64")
         look, done = m.fresh("look"), m.fresh("done")
-        m.line(f"br {now == c.word(2)}, label %{done}, label %{look}")
+        known = now == c.word(2)
+        if at.shared is not None:  # changes of an object's attributes are not told
+            known = known & (c.read(thing, at.shared, "i64") == 0)
+        m.line(f"br {known}, label %{done}, label %{look}")
         m.label(look)
     c.need((size == ANY) | (m.call("i64", 1, "PyDict_Size", thing) == size))
 

@@ -55,7 +55,7 @@ def parted(function, stops, compiled, callee=None):
     if not cutter.calls and (not cutter.stretches or _as_before(tree.body, cutter.runs)):
         return None
     others = {_PARTS: cutter.stretches, _CALLEE: callee}
-    made = _made(_def(tree, tree.args, body), plain, others)
+    made = _made(_def(tree.name, tree, tree.args, body), plain, others)
     made.__defaults__, made.__kwdefaults__ = plain.__defaults__, plain.__kwdefaults__
     return made if owner is None else types.MethodType(made, owner)
 
@@ -97,7 +97,7 @@ def _is_it(tree, function):
     if any(n in _REFLECTING for n in code.co_names):
         return False
     try:
-        again = _code(_def(tree, tree.args, tree.body), function, ())
+        again = _code(_def(tree.name, tree, tree.args, tree.body), function, ())
     except SyntaxError:
         return False
     return _shape(code) == _shape(again)
@@ -125,12 +125,12 @@ def _value(argument):
     )
 
 
-def _def(tree, arguments, body):
-    made = ast.FunctionDef(name=tree.name, args=arguments, body=body, decorator_list=[],
+def _def(name, at, arguments, body):
+    made = ast.FunctionDef(name=name, args=arguments, body=body, decorator_list=[],
                            returns=None, type_comment=None)  # fmt: skip
     if "type_params" in ast.FunctionDef._fields:
         made.type_params = []
-    return ast.fix_missing_locations(ast.copy_location(made, tree))
+    return ast.fix_missing_locations(ast.copy_location(made, at))
 
 
 def _code(tree, function, others):
@@ -139,8 +139,8 @@ def _code(tree, function, others):
     outer = [*code.co_freevars, *others]
     given = ast.arguments(posonlyargs=[], args=[ast.arg(arg=n) for n in outer], kwonlyargs=[],
                           kw_defaults=[], defaults=[])  # fmt: skip
-    plain = _def(tree, _without_defaults(tree.args), tree.body)
-    maker = _def(ast.copy_location(ast.FunctionDef(name="made"), tree), given, [plain])
+    plain = _def(tree.name, tree, _without_defaults(tree.args), tree.body)
+    maker = _def("made", tree, given, [plain])
     module = ast.fix_missing_locations(ast.Module(body=[maker], type_ignores=[]))
     flags = code.co_flags & _FUTURE
     whole = compile(module, code.co_filename, "exec", flags=flags, dont_inherit=True)
@@ -286,8 +286,7 @@ class _Cutter:
                               kw_defaults=[], defaults=[])  # fmt: skip
         for n in body[len(run) :]:
             ast.copy_location(n, run[-1])
-        made = _made(_def(ast.copy_location(ast.FunctionDef(name=self.tree.name), run[0]), given,
-                          body), self.function, {})  # fmt: skip
+        made = _made(_def(self.tree.name, run[0], given, body), self.function, {})
         self.stretches.append(self.compiled(made))
         self.runs.append(run)
         call = ast.Call(

@@ -12,6 +12,7 @@ import numpy as np
 from ...base import tree
 from ...base.errors import hinted
 from ...base.frames import user_place
+from ...base.references import HELD_ONCE
 from ...core.handle import LEAF, TensorBase, wrap
 from ...core.modes import grad_enabled, set_grad
 from ...core.node import FREED, Node, output_node, placeless
@@ -313,7 +314,7 @@ def _only_held(handle, shape, dtype):
     return value if alike and grad._view is None and grad._extra is None else None
 
 
-_HELD = 3  # references: the object that has it, a variable here, the one that is counted
+_HELD = HELD_ONCE + 1  # by the object that has it and a variable here
 
 
 def value_of(array):

@@ -10,6 +10,7 @@ from sys import getrefcount
 
 import numpy as np
 
+from ...base.references import HELD_ONCE
 from ...core.handle import TensorBase
 from ...transforms.reverse import reachable
 from ...transforms.trace import Traced
@@ -56,7 +57,7 @@ class Touched:
     def _held_elsewhere(ref, homes):
         handle = ref()
         known = 2 * sum([home is handle for home in homes])  # in this list, and where it came from
-        return getrefcount(handle) > 2 + known
+        return getrefcount(handle) > HELD_ONCE + known
 
     def restore(self):
         """Make them again what they were."""
