@@ -10,10 +10,10 @@ from numpy import ndarray
 
 from ..base.errors import hinted
 from ..base.frames import warn_once
-from ..base.references import HELD_ONCE
 from ..base.size import Size
 from ..core.blocks import copy
 from ..core.handle import (
+    HELD_ONCE,
     LEAF,
     TensorBase,
     Unresolved,

@@ -2,13 +2,14 @@
 variable its result goes to. Functions and methods are one object here, so the bytecode tells.
 """
 
-import dis
 import operator
 import sys
 import traceback
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from functools import lru_cache
 from types import ModuleType
+
+from ..base.instructions import instructions
 
 __all__ = ["CallSite", "caller_of"]
 
@@ -21,18 +22,15 @@ _OTHERS = {
     "BINARY_SUBSCR": operator.getitem, "BINARY_SLICE": operator.getitem,
     "STORE_SUBSCR": operator.setitem, "STORE_SLICE": operator.setitem,
 }  # fmt: skip
-_NAMES = ("LOAD_FAST", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_CLASSDEREF",
-          "LOAD_FAST_CHECK", "LOAD_FAST_BORROW")  # fmt: skip
-_ATTRIBUTES = ("LOAD_METHOD", "LOAD_ATTR")
-_IDLE = ("CACHE", "EXTENDED_ARG", "NOP", "RESUME", "COPY_FREE_VARS")
+_NAMES = ("LOAD_FAST", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_CLASSDEREF")
 _UNKNOWN = object()
 
 
 @lru_cache(256)
 def _steps(code):
     """The instructions that do something, and where each begins."""
-    steps = [s for s in dis.get_instructions(code) if s.opname not in _IDLE]
-    return steps, [s.offset for s in steps]
+    found = instructions(code)
+    return found, [step.offset for step in found]
 
 
 def caller_of(code):
@@ -59,9 +57,7 @@ class CallSite:
         if self.step is None:
             return None
         if self.step.opname == "BINARY_OP":
-            sign = self.step.argrepr
-            if sign == "[]":
-                return operator.getitem
+            sign = self.step.sign
             name = _BINARY[sign.removesuffix("=")]
             return getattr(operator, f"i{name.rstrip('_')}" if sign.endswith("=") else name)
         return _OTHERS.get(self.step.opname)
@@ -72,7 +68,7 @@ class CallSite:
         if first is None or first == 0:
             return False
         left = self.steps[first - 1]
-        if left.opname.startswith("LOAD_CONST") or left.opname == "LOAD_SMALL_INT":
+        if left.opname.startswith("LOAD_CONST"):
             return True
         found = self._named(left)
         if found is not _UNKNOWN:
@@ -85,12 +81,9 @@ class CallSite:
         height = 0
         for place in range(self.place - 1, -1, -1):
             step = self.steps[place]
-            if step.opcode in dis.hasjabs or step.opcode in dis.hasjrel:
+            if step.effect is None:
                 return None
-            try:
-                height += dis.stack_effect(step.opcode, step.arg)
-            except ValueError:
-                return None
+            height += step.effect
             if height == 1:
                 return place
         return None
@@ -101,24 +94,24 @@ class CallSite:
         if callee is None:
             return None
         step = self.steps[callee]
-        return step.argval if step.opname in _ATTRIBUTES and not self._in_module(callee) else None
+        return step.argval if step.opname == "LOAD_ATTR" and not self._in_module(callee) else None
 
     def _callee(self):
         """Where what is called was loaded: the last name or attribute that begins where the call
         begins."""
         if self.step is None or not self.step.opname.startswith("CALL"):
             return None
-        start = _start(self.step)
+        start = self.step.start
         for place in range(self.place - 1, -1, -1):
             step = self.steps[place]
-            if step.opname in (*_NAMES, *_ATTRIBUTES) and _start(step) == start:
+            if step.opname in (*_NAMES, "LOAD_ATTR") and step.start == start:
                 return place
         return None
 
     def _in_module(self, place):
         """Whether what stands before the last dot is a module: `torch.nn.functional`."""
         names, place = [], place - 1
-        while self.steps[place].opname in _ATTRIBUTES:
+        while self.steps[place].opname == "LOAD_ATTR":
             names.append(self.steps[place].argval)
             place -= 1
         found = self._named(self.steps[place])
@@ -141,7 +134,7 @@ class CallSite:
         place = self.place + offset
         step = self.steps[place] if 0 < place < len(self.steps) else None
         if step is not None and step.opname == "JUMP_FORWARD":
-            return self.steps[bisect_right(self.offsets, step.argval) - 1]
+            return self.steps[bisect_left(self.offsets, step.argval)]
         return step
 
     def target(self, until):
@@ -170,8 +163,3 @@ class CallSite:
             found.append((frame, frame.f_lineno))
             frame = frame.f_back
         return "".join(traceback.StackSummary.extract(found[::-1]).format())
-
-
-def _start(step):
-    at = step.positions
-    return at.lineno, at.col_offset

@@ -6,6 +6,7 @@ one look at `value.dtype` tells the plain case. Read `wrap` first.
 """
 
 import weakref
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy import ndarray
 from .modes import LOCAL, STATE
 from .versions import moved
 
-__all__ = ["LEAF", "TensorBase", "Unresolved", "View", "bottom", "concrete", "edge_of",
+__all__ = ["HELD_ONCE", "LEAF", "TensorBase", "Unresolved", "View", "bottom", "concrete", "edge_of",
            "element_type", "extra_of", "live_views", "lying", "note_shared", "note_view",
            "plain", "root_of", "settle", "shape_of", "wrap"]  # fmt: skip
 
@@ -30,6 +31,16 @@ class _Leaf:
 
 LEAF = _Leaf()
 _new = object.__new__
+
+
+def _held_once():
+    thing = object()
+    return getrefcount(thing)
+
+
+# What `getrefcount` gives for an object that one local variable alone holds: 2, as the call holds
+# it, too; 1 where interpreters lend local variables to calls (Python 3.14).
+HELD_ONCE = _held_once()
 
 
 class TensorBase:

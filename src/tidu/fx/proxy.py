@@ -4,7 +4,6 @@ A `Proxy` holds a node; whatever is done with it becomes another node, through i
 """
 
 import dataclasses
-import dis
 import operator
 import sys
 import traceback
@@ -12,6 +11,7 @@ from collections import OrderedDict
 
 from ..base.errors import hinted
 from ..base.frames import user_frame
+from ..base.instructions import steps
 from ..core.handle import TensorBase
 from ..frontend.asking import ask_classes
 from .immutable_collections import immutable_dict, immutable_list
@@ -117,7 +117,7 @@ class TracerBase:
         """What `for part in proxy` gives: its parts where `a, b = proxy` says how many, else a
         TraceError."""
         caller = sys._getframe(2)
-        for step in dis.get_instructions(caller.f_code):
+        for step in steps(caller.f_code):
             if step.offset == caller.f_lasti and step.opname == "UNPACK_SEQUENCE":
                 return iter([obj[i] for i in range(step.argval)])
         raise TraceError(hinted(

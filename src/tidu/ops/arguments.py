@@ -4,7 +4,6 @@ Asked when a call has failed, never before. `arguments.tsv` has the forms of eac
 method (`tools/store_arguments.py` writes it). Read `refusal`.
 """
 
-import dis
 import sys
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from ..base.devices import device
 from ..base.dtypes import dtype
 from ..base.errors import hinted, type_name
 from ..base.frames import OURS
+from ..base.instructions import steps
 from ..core.handle import TensorBase
 from .numbers import OVERFLOW, require_scalar, require_width
 
@@ -342,22 +342,20 @@ def _owner_of_call(frame):
 
     The instructions of `a`, `.b` and `.name` begin where the call begins.
     """
-    steps = [s for s in dis.get_instructions(frame.f_code) if s.offset <= frame.f_lasti]
-    if not steps or not steps[-1].opname.startswith("CALL"):
+    done = [s for s in steps(frame.f_code) if s.offset <= frame.f_lasti]
+    if not done or not done[-1].opname.startswith("CALL"):
         return None
-    start = _start(called := steps.pop())
-    if called.opname == "CALL_KW":  # what loads the words' names begins there, too
-        steps.pop()
-    spelled = [step for step in steps if start is not None and _start(step) == start]
+    start = done.pop().start
+    spelled = [step for step in done if start is not None and step.start == start]
     value = owner = loaded = None
     for step in spelled:
         if step.opname in _NAMES:
             value, loaded = _look_up(frame, step.argval), step
             owner = sys if callable(value) and not hasattr(value, "__self__") else None
-        elif step.opname in ("LOAD_ATTR", "LOAD_METHOD") and isinstance(value, ModuleType):
+        elif step.opname == "LOAD_ATTR" and isinstance(value, ModuleType):
             owner, value = value, getattr(value, step.argval, None)
         elif step.opname.startswith("CALL") and value is getattr:  # getattr(torch, name)(...)
-            first = steps[steps.index(loaded) + 1]
+            first = done[done.index(loaded) + 1]
             value = _look_up(frame, first.argval) if first.opname in _NAMES else None
             owner, value = value if isinstance(value, ModuleType) else None, None
         elif step.opname.startswith(("LOAD", "CALL")):
@@ -365,12 +363,7 @@ def _owner_of_call(frame):
     return owner
 
 
-_NAMES = ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_DEREF")
-
-
-def _start(step):
-    at = step.positions
-    return None if at is None else (at.lineno, at.col_offset)
+_NAMES = ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FAST", "LOAD_DEREF")
 
 
 def _look_up(frame, name):

@@ -12,8 +12,7 @@ import numpy as np
 from ...base import tree
 from ...base.errors import hinted
 from ...base.frames import user_place
-from ...base.references import HELD_ONCE
-from ...core.handle import LEAF, TensorBase, wrap
+from ...core.handle import HELD_ONCE, LEAF, TensorBase, wrap
 from ...core.modes import grad_enabled, set_grad
 from ...core.node import FREED, Node, output_node, placeless
 from ...core.versions import clock, stamp

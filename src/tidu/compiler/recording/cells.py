@@ -4,11 +4,12 @@ slots, global variables, what an object is an instance of.
 `contents` and `fill` serve them and the cells of closures, which may be empty.
 """
 
-import dis
 from functools import lru_cache
 from gc import get_referents
 from opcode import opmap
 from types import CellType, CodeType
+
+from ...base.instructions import steps
 
 __all__ = ["MISSING", "Attribute", "Bases", "Cached", "ClassOf", "Current",
            "Global", "Referent", "SlotOf", "contents", "fill", "globals_in",
@@ -235,10 +236,10 @@ def modules_in(code):
     does anything else with it."""
     found = {}
     if "modules" in code.co_names:
-        steps = [i for i in dis.get_instructions(code) if i.opname not in _NO_STEP]
-        for k, step in enumerate(steps):
+        done = steps(code)
+        for k, step in enumerate(done):
             if step.argval == "modules" and step.opname in _LOOKED_UP:
-                name = _name_asked(steps[max(0, k - 2)], *steps[k + 1 : k + 4])
+                name = _name_asked(done[max(0, k - 2)], *done[k + 1 : k + 4])
                 if name is None:
                     return None
                 found[name] = None
@@ -251,8 +252,7 @@ def modules_in(code):
     return tuple(found)
 
 
-_NO_STEP = {"CACHE", "PRECALL", "EXTENDED_ARG", "PUSH_NULL", "NOP"}
-_LOOKED_UP = {"LOAD_ATTR", "LOAD_METHOD", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "IMPORT_FROM"}
+_LOOKED_UP = {"LOAD_ATTR", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "IMPORT_FROM"}
 
 
 def _name_asked(before, *after):
@@ -262,7 +262,7 @@ def _name_asked(before, *after):
         found = before
     elif kinds[1:2] == ["BINARY_SUBSCR"]:
         found = after[0]
-    elif len(after) > 1 and kinds[0] in ("LOAD_METHOD", "LOAD_ATTR") and after[0].argval == "get":
+    elif len(after) > 1 and kinds[0] == "LOAD_ATTR" and after[0].argval == "get":
         found = after[1]
     else:
         return None

@@ -1,6 +1,5 @@
 """Which code runs, and so which attributes it can have read."""
 
-import dis
 import os
 import re
 import types
@@ -10,6 +9,7 @@ from sys import getprofile, setprofile
 import numpy as np
 
 from ...base.frames import OURS
+from ...base.instructions import steps
 from ..machine import hearing
 from .breaks import CHANGING, Unplaced
 
@@ -161,11 +161,11 @@ def is_program(code):
 def _changes(code, names):
     """The lines of a code that set an attribute or entry, or change a container."""
     found, line = set(), code.co_firstlineno
-    for i in dis.get_instructions(code):
-        line = i.starts_line or line
+    for i in steps(code):
+        line = i.line or line
         if i.opname in _SETTING and (not names or i.opname in _ENTRY or i.argval in names):
             found.add(line)
-        elif i.opname in ("LOAD_METHOD", "LOAD_ATTR") and i.argval in CHANGING:
+        elif i.opname == "LOAD_ATTR" and i.argval in CHANGING:
             found.add(line)
     return found
 
@@ -173,9 +173,9 @@ def _changes(code, names):
 def _looks_up(code, names):
     """The lines of a code that look up an attribute of one of these names."""
     found, line = set(), code.co_firstlineno
-    for i in dis.get_instructions(code):
-        line = i.starts_line or line
-        if i.opname in ("LOAD_METHOD", "LOAD_ATTR") and i.argval in names:
+    for i in steps(code):
+        line = i.line or line
+        if i.opname == "LOAD_ATTR" and i.argval in names:
             found.add(line)
     return found
 

@@ -5,8 +5,9 @@ must be certain: wherever the functions load the name under which the list is kn
 called on it at once, and no other way leads to it. Read `append_only`.
 """
 
-import dis
 import types
+
+from ...base.instructions import steps
 
 __all__ = ["APPENDED", "Growing", "append_only"]
 
@@ -82,15 +83,15 @@ def _only_appended(name, codes):
     for code in codes:
         if name in code.co_consts:
             return False  # getattr(x, "name")
-        steps = [i for i in dis.get_instructions(code) if i.opname not in ("CACHE", "NOP")]
-        for step, after in zip(steps, [*steps[1:], None], strict=True):
+        done = steps(code)
+        for step, after in zip(done, [*done[1:], None], strict=True):
             if step.argval != name or not isinstance(step.argval, str):
                 continue
             if step.opname in _ASIDE or step.opname.startswith("STORE_"):
                 continue
             if not step.opname.startswith("LOAD_") or after is None or after.argval != "append":
                 return False
-            if after.opname not in ("LOAD_METHOD", "LOAD_ATTR"):
+            if after.opname != "LOAD_ATTR":
                 return False
             appended = True
     return appended

@@ -10,8 +10,7 @@ from sys import getrefcount
 
 import numpy as np
 
-from ...base.references import HELD_ONCE
-from ...core.handle import TensorBase
+from ...core.handle import HELD_ONCE, TensorBase
 from ...transforms.reverse import reachable
 from ...transforms.trace import Traced
 
