@@ -9,13 +9,14 @@ import numpy as np
 from ..base.dtypes import dtype
 from ..base.errors import hinted
 from ..base.size import normalize_axis
-from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..core.handle import TensorBase, element_type, shape_of
 from ..core.node import Node
 from ..primitives.arithmetic import select
 from ..primitives.views import view_scatter
 from ..transforms.mutation import base_layout
 from . import complex_parts, diagonals, indexing, joining, restriding, shapes
 from .convert import convert, finish, in_order, named, require_tensor, type_of
+from .creation import full_like
 from .numbers import fitted
 from .padding import pad as padded
 from .rarities import slice_
@@ -189,7 +190,7 @@ def fill(input, value):
         source = shapes.expand(value.to(input.dtype), tuple(shape_of(input)))
     else:
         element = fitted(value, element_type(input))
-        source = wrap(np.full(tuple(shape_of(input)), element, element_type(input)))
+        source = full_like(input, element)
     form = int(isinstance(value, TensorBase))
     return named(select(np.False_, input, source), f"FillBackward{form}")
 

@@ -418,7 +418,7 @@ def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     total = np.add.reduce(off, axes, keepdims=keepdim)
     if _may_be_rounding(total, center, count):
         return None
-    return total / (count - correction)
+    return r.in_order(total / (count - correction))
 
 
 def _may_be_rounding(total, center, count):

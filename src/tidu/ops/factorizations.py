@@ -68,12 +68,12 @@ def _permutation(pivots, n, dtype):
     return convert(f.permutation(pivots, n=n), dtype)
 
 
-def _factored(name, A, pivot):
+def _factored(name, A, pivot, check=False):
     """(packed factors with their derivative, pivots, info)."""
     checked_matrices(name, A)
     if not pivot:
         raise RuntimeError(f"{name}: LU without pivoting is not implemented on the CPU")
-    packed, pivots, info = f.lu_pivoted(A.detach())
+    packed, pivots, info = f.lu_pivoted(A.detach(), check=check)
     if A._node is not None or A._value.dtype is None:
         packed = named(in_columns(_packed_again(A, packed, pivots)), "LinalgLuFactorExBackward0", A,
                        LU=RESULT, pivot=True, pivots=pivots)  # fmt: skip
@@ -103,20 +103,8 @@ def _packed_again(A, packed, pivots):
 @strict(name="linalg_lu_factor")
 def lu_factor(A, *, pivot=True, out=None):
     """(LU, pivots): both factors of A in one matrix, and the exchanges of rows."""
-    packed, pivots, info = _factored("linalg.lu_factor", A, pivot)
-    if info._value.dtype is not None and concrete(info).any():
-        _refuse_zero_on_diagonal(concrete(info))
+    packed, pivots, _ = _factored("linalg.lu_factor", A, pivot, check=True)
     return finish_all(KINDS["linalg_lu_factor"]((packed, pivots)), out)
-
-
-def _refuse_zero_on_diagonal(info):
-    first = np.flatnonzero(info)[0]
-    where, place = f"(Batch element {first}): " if info.ndim else "", info.flat[first]
-    raise RuntimeError(
-        f"torch.linalg.lu_factor: {where}U[{place},{place}] is zero and using it on lu_solve would "
-        "result in a division by zero. If you still want to perform the factorization, consider "
-        "calling linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)"
-    )
 
 
 @strict(name="linalg_lu_factor_ex")

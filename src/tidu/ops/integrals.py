@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ..base.dtypes import DEFAULT, int64
+from ..base.dtypes import bool as boolean
 from ..base.size import listed, normalize_axis
 from ..base.tree import struct_sequence
 from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
@@ -12,6 +13,7 @@ from ..primitives import comparison as c
 from ..primitives.base import reshape
 from ..primitives.define import nondifferentiable
 from .convert import convert, finish, named, ndim_of, refuse, require_tensor, type_of
+from .creation import full_like
 from .examples import each_example
 from .flags import strict
 from .formats import ordered
@@ -419,7 +421,7 @@ def isreal(input):
     if type_of(input).is_complex:
         return c.eq(input.imag, 0)
     require_tensor("isreal", input)
-    return wrap(np.ones(tuple(shape_of(input)), bool)[()])
+    return full_like(input, True, dtype=boolean)
 
 
 nearest_power = nondifferentiable(

@@ -13,7 +13,18 @@ from ..base.size import empty_as
 from ..core.blocks import take as taken_rows
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Derived, Primitive
-from .base import HALVES, at_front, batch_size, cast, fronted, inverse, move_batch, reshape, sum_to
+from .base import (
+    HALVES,
+    at_front,
+    batch_size,
+    cast,
+    fronted,
+    in_order,
+    inverse,
+    move_batch,
+    reshape,
+    sum_to,
+)
 from .composed import composed
 from .define import nondifferentiable, pad_rank
 from .ranks import order_along
@@ -259,7 +270,7 @@ def _gather(x, index, *, axis):
     _check_inside(index, x.shape[axis], axis)
     if x.ndim == 1:
         return x.take(index)
-    return np.take_along_axis(_clipped(x, index, axis), index, axis)
+    return in_order(np.take_along_axis(_clipped(x, index, axis), index, axis))
 
 
 def _clipped(x, index, axis):

@@ -184,12 +184,12 @@ amin = _extreme("amin", np.minimum, "amin(x, axes)", nan=False)
 
 any_ = question(
     "any", "amax(x != 0, axes)",
-    lambda x, *, axes, keepdims: np.logical_or.reduce(x, axis=axes, keepdims=keepdims),
+    lambda x, *, axes, keepdims: in_order(np.logical_or.reduce(x, axis=axes, keepdims=keepdims)),
     tex="any(x, axes)",
 )  # fmt: skip
 all_ = question(
     "all", "not amax(x == 0, axes)",
-    lambda x, *, axes, keepdims: np.logical_and.reduce(x, axis=axes, keepdims=keepdims),
+    lambda x, *, axes, keepdims: in_order(np.logical_and.reduce(x, axis=axes, keepdims=keepdims)),
     tex="all(x, axes)",
 )  # fmt: skip
 

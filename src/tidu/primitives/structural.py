@@ -95,8 +95,9 @@ clone = same("clone", _clone)
 def _concatenate(*tensors, axis):
     first = tensors[0]
     # Images keep their channels last; everything else lies in order.
-    images = first.ndim in (4, 5) and np.moveaxis(first, 1, -1).flags.c_contiguous
-    if images or first.flags.c_contiguous:
+    if all(t.flags.c_contiguous for t in tensors) or (
+        first.ndim in (4, 5) and all(np.moveaxis(t, 1, -1).flags.c_contiguous for t in tensors)
+    ):
         return join(tensors, axis)
     shape = list(first.shape)
     shape[axis] = sum([t.shape[axis] for t in tensors])

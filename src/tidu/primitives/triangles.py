@@ -29,7 +29,7 @@ def _each(x, compute, shapes):
     return tuple([out[()] for out in outs])
 
 
-def _lu_pivoted(x):
+def _lu_pivoted(x, *, check=False):
     """(both factors in one matrix, 1-based row exchanges, LAPACK's info)."""
     n, m = x.shape[-2:]
     k = min(n, m)
@@ -42,7 +42,20 @@ def _lu_pivoted(x):
         packed, pivots, info = factor(a)
         return packed, pivots + 1, info
 
-    return _each(x, one, kinds)
+    made = _each(x, one, kinds)
+    if check and made[2].any():
+        _refuse_zero_on_diagonal(made[2])
+    return made
+
+
+def _refuse_zero_on_diagonal(info):
+    first = np.flatnonzero(info)[0]
+    where, place = f"(Batch element {first}): " if info.ndim else "", info.flat[first]
+    raise RuntimeError(
+        f"torch.linalg.lu_factor: {where}U[{place},{place}] is zero and using it on lu_solve would "
+        "result in a division by zero. If you still want to perform the factorization, consider "
+        "calling linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)"
+    )
 
 
 lu_pivoted = by_columns("lu_factor", _lu_pivoted, ("x",), batch=batch_leading, tex="lu(x)")

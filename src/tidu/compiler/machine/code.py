@@ -357,6 +357,8 @@ class Code:
         if x.floating:
             same = "fpext" if BYTES[kind] > BYTES[x.kind] else "fptrunc"
             word = same if kind[0] == "f" else "fptosi"
+            if kind in ("i8", "i16"):  # what is too large for them loses its upper bits, as in C
+                return self.convert(self.convert(x, "i32"), kind)
         elif kind[0] == "f":
             word = "uitofp" if x.kind == "i1" else "sitofp"
         elif BYTES[kind] > BYTES[x.kind] or x.kind == "i1":

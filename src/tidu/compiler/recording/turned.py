@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from ...base.size import common_order, view_strides
-from ...primitives import arithmetic, base, indexing, structural
+from ...primitives import arithmetic, base, indexing, structural, views
 from ...program.ir import Variable
 from ...transforms.control import Control
 from ...transforms.draws import random_draw
@@ -103,7 +103,7 @@ class Layouts:
         if e.prim in _PARTS and ins[0].element_type != e.outs[0].element_type:
             steps = _PARTS[e.prim](first.strides)
             return (as_strided(np.zeros(1, np.int8), e.outs[0].shape, steps),)
-        if e.prim is indexing.put:
+        if e.prim in (indexing.put, views.view_scatter):
             return (_dense_in([first], first.shape),)
         if e.prim.is_view:
             out = e.prim.eval(first, **e.params)
