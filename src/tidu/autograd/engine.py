@@ -10,8 +10,8 @@ from numpy import ndarray
 
 from ..base.errors import hinted
 from ..base.frames import warn_once
-from ..base.size import Size
-from ..core.blocks import copy
+from ..base.size import Size, empty_as
+from ..core.blocks import copy, put
 from ..core.handle import (
     HELD_ONCE,
     LEAF,
@@ -435,7 +435,13 @@ def _as_result(g, create_graph, lift):
         return g
     if isinstance(g, TensorBase):
         return lift(g, None) if lift is not wrap else g
-    return wrap(copy(g) if g.__class__ is ndarray and g.base is not None else g)
+    if g.__class__ is ndarray and g.base is not None:
+        if g.flags.c_contiguous:
+            return wrap(copy(g))
+        own = empty_as(g, g.dtype)
+        put(own, g)
+        return wrap(own)
+    return wrap(g)
 
 
 def _check_batches(outputs, grad_outputs):

@@ -364,7 +364,7 @@ def reduction(prim, slow):
                 return below(prim, (x,), params)
             return slow(x, dim, keepdim, dtype=dtype, out=out)
         handle = _new(TensorBase.handle_class)
-        handle._value = compute(value, **params) if shape else value[()]
+        handle._value = compute(value, **params) if shape else value[()] + 0
         handle._node = handle._grad = handle._view = handle._extra = None
         node = x._node
         if node is not None and not (STATE.special and not LOCAL.grad):

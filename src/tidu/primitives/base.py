@@ -200,6 +200,8 @@ broadcast_to = Primitive(
 
 def _sum(x, *, axes, keepdims):
     dtype = x.dtype
+    if not x.shape and dtype.kind in "fc":  # sums begin with 0, which NumPy does not add to one
+        return x + dtype.type(0)
     if x.size <= MANY and dtype.char in "fd":  # as `total`, without its questions
         return in_order(np.add.reduce(x, axes, None, None, keepdims))
     if dtype in HALVES:
@@ -224,6 +226,11 @@ def in_order(out):
     if out.__class__ is not np.ndarray or out.flags.c_contiguous:
         return out
     return np.ascontiguousarray(out)
+
+
+def are_images(x):
+    """Whether an array is images, or volumes, that have their channels last in memory."""
+    return x.ndim in (4, 5) and np.moveaxis(x, 1, -1).flags.c_contiguous
 
 
 def reduced_shape(shape, axes, keepdims):

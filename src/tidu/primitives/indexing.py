@@ -303,11 +303,20 @@ def _scatter_add(x, index, source, *, axis):
         source = source[tuple([slice(0, n) for n in index.shape])]
         places = flat_places(index, x.shape, axis).reshape(-1)
         if out.dtype.kind == "f":
-            summed = np.bincount(places, source.reshape(-1), out.size).astype(out.dtype)
-            out += summed.reshape(out.shape)
+            _add_sums(out.reshape(-1), places, source.reshape(-1))
         else:
             np.add.at(out.reshape(-1), places, source.reshape(-1))
     return out
+
+
+def _add_sums(out, places, source):
+    """out[places[k]] += source[k]. NumPy's sums begin with 0, so what was -0 is looked at again: it
+    stays where nothing else comes than -0."""
+    negative = None if out.all() else (out == 0) & np.signbit(out)
+    out += np.bincount(places, source, out.size).astype(out.dtype)
+    if negative is not None and negative.any():
+        others = np.bincount(places, ~np.signbit(source), out.size)
+        out[negative & (out == 0) & (others == 0)] = -0.0
 
 
 def _scatter(x, index, source, *, axis):

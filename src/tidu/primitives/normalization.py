@@ -11,7 +11,7 @@ from numpy import ndarray
 from ..core.handle import element_type, shape_of
 from ..core.native import NATIVE, SUM_FROM
 from ..core.primitive import Primitive
-from .base import HALVES, cast, move_batch, reduce_sum, reshape, sum_to
+from .base import HALVES, are_images, cast, in_order, move_batch, reduce_sum, reshape, sum_to
 from .functions import rsqrt, sqrt
 from .reductions import count_of, mean
 from .sums import runs, total
@@ -179,7 +179,8 @@ def _input_back_plain(g, unit, var, axes, eps, centred):
     if centred:
         total -= _sum(g, axes) * share
     total *= 1 / np.sqrt(var + unit.dtype.type(eps))
-    return total.astype(kind, copy=False)
+    total = total.astype(kind, copy=False)
+    return total if are_images(total) else in_order(total)
 
 
 # --- forward mode, batches ------------------------------------------------------------------------

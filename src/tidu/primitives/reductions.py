@@ -65,7 +65,7 @@ def quotient(x, y):
 def _mean(x, *, axes, keepdims):
     dtype = x.dtype
     wide = np.float32 if dtype in HALVES else None
-    added = total(x, axes, keepdims, wide)
+    added = total(x, axes, keepdims, wide) if x.shape else x + dtype.type(0)
     n = count_of(x.shape, axes)
     out = in_order(added / n if n else added * np.nan)
     return out.astype(dtype) if wide else out
@@ -159,7 +159,10 @@ def _rows(x, axes):
 def _lower_nanmedian(x, *, axes, keepdims):
     rows = np.sort(_rows(x.astype(np.float32) if x.dtype in HALVES else x, axes), -1)
     count = np.count_nonzero(rows == rows, axis=-1, keepdims=True)
-    out = np.take_along_axis(rows, np.maximum(count - 1, 0) // 2, -1)
+    rank = np.maximum(count - 1, 0) // 2
+    out = np.take_along_axis(rows, rank, -1)
+    if (out == 0).any():  # of zeros of both signs it is that which a stable order has there
+        out = np.take_along_axis(np.sort(_rows(x, axes).astype(rows.dtype), -1, "stable"), rank, -1)
     shape = [1 if a in axes else n for a, n in enumerate(x.shape)] if keepdims else rows.shape[:-1]
     return out.astype(x.dtype).reshape(shape)
 
@@ -167,7 +170,10 @@ def _lower_nanmedian(x, *, axes, keepdims):
 def _lower_median(x, *, axes, keepdims):
     rows = _rows(x, axes)
     rank = (rows.shape[-1] - 1) // 2
-    out = np.partition(rows.astype(np.float32) if x.dtype in HALVES else rows, rank, -1)[..., rank]
+    wide = rows.astype(np.float32) if x.dtype in HALVES else rows
+    out = np.partition(wide, rank, -1)[..., rank]
+    if x.dtype.kind in "fV" and (out == 0).any():  # of zeros of both signs, as above
+        out = np.sort(wide, -1, "stable")[..., rank]
     if x.dtype.kind in "fV":
         out = np.where(np.isnan(rows).any(-1), out.dtype.type(np.nan), out)
     shape = [1 if a in axes else n for a, n in enumerate(x.shape)] if keepdims else out.shape

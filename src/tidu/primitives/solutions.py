@@ -13,7 +13,6 @@ from ..core.primitive import Primitive
 from .base import conj, reduce_sum, reshape, sum_to
 from .composed import composed, stacked
 from .contraction import matmul
-from .define import nondifferentiable
 from .matrices import (
     batch_leading,
     by_columns,
@@ -35,7 +34,6 @@ __all__ = [
     "slogdet",
     "solve",
     "triangular_solve",
-    "zero_pivots",
 ]
 
 lapack = lazy_module("scipy.linalg.lapack")
@@ -76,19 +74,6 @@ def failures(x, factorization):
     words = {"lower": True} if factorization == "potrf" else {}
     places = [function(matrix, **words)[-1] for matrix in x.reshape(-1, *x.shape[-2:])]
     return np.array(places, np.int32).reshape(x.shape[:-2])
-
-
-def _zero_pivots(x):
-    """`failures` of LU: LAPACK's determinant of what has a zero pivot is exactly 0."""
-    if x.size and (np.linalg.slogdet(x)[0] == 0).any():
-        return failures(x, "getrf")
-    return np.zeros(x.shape[:-2], np.int32)
-
-
-zero_pivots = nondifferentiable(
-    "zero_pivots", _zero_pivots, ("x",), batch=batch_leading, tex="info(x)",
-    shape=lambda prim, args, params: (tuple(shape_of(args[0]))[:-2], np.dtype(np.int32)),
-)  # fmt: skip
 
 
 def first_failure(x, factorization):

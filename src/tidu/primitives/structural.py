@@ -8,7 +8,7 @@ from ..core.blocks import SHARED, copy, join, put
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Derived, Primitive
 from ..core.versions import owner
-from .base import address, as_pairs, bytes_of, from_pairs, fronted, reshape, strided
+from .base import address, are_images, as_pairs, bytes_of, from_pairs, fronted, reshape, strided
 from .define import linear
 from .transposed import Transposed, pair
 
@@ -95,9 +95,7 @@ clone = same("clone", _clone)
 def _concatenate(*tensors, axis):
     first = tensors[0]
     # Images keep their channels last; everything else lies in order.
-    if all(t.flags.c_contiguous for t in tensors) or (
-        first.ndim in (4, 5) and all(np.moveaxis(t, 1, -1).flags.c_contiguous for t in tensors)
-    ):
+    if all(t.flags.c_contiguous for t in tensors) or all(map(are_images, tensors)):
         return join(tensors, axis)
     shape = list(first.shape)
     shape[axis] = sum([t.shape[axis] for t in tensors])
