@@ -58,7 +58,17 @@ def _refuse_zero_on_diagonal(info):
     )
 
 
-lu_pivoted = by_columns("lu_factor", _lu_pivoted, ("x",), batch=batch_leading, tex="lu(x)")
+def _lu_shape(prim, args, params):
+    *lead, n, m = shape_of(args[0])
+    whole = np.dtype(np.int32)
+    return [
+        ((*lead, n, m), element_type(args[0])), ((*lead, min(n, m)), whole), (tuple(lead), whole),
+    ]  # fmt: skip
+
+
+lu_pivoted = by_columns(
+    "lu_factor", _lu_pivoted, ("x",), batch=batch_leading, shape=_lu_shape, tex="lu(x)"
+)
 
 
 def _order(pivots, *, n):
