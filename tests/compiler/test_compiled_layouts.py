@@ -20,8 +20,16 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 # LAPACK's results of least squares have gaps between their columns; the exponential's gradient is a
 # corner of a larger matrix. Compiled programs give memory without gaps.
 GAPS = ("linalg.lstsq", "linalg.lstsq.grad_oriented", "matrix_exp")
-# Gradients that are made of other steps, which lie in another order.
-OTHER_GRADIENTS = ("norm", "prod", "nn.functional.rrelu")
+# Gradients that are made of other steps, which lie in another order; and those of masks, which a
+# program that stops for the seeds of its draws keeps in order.
+OTHER_GRADIENTS = (
+    "norm",
+    "prod",
+    "nn.functional.rrelu",
+    *[r.id for r in RECORDS if "dropout" in r.id],
+)
+# A recording does not refuse what strides forbid.
+STRIDES_ASKED = ("view_as_complex",)
 
 
 def turned(value, last):
@@ -77,7 +85,7 @@ def test_layouts(record, last):
             results.append(outcome(run, turned(list(args), last), words))
         eager, compiled = results
         if isinstance(eager, type):
-            assert eager == compiled
+            assert eager == compiled or record.id in STRIDES_ASKED
             continue
         assert strides(compiled) == strides(eager)
         if last or not record.differentiable or record.id in OTHER_GRADIENTS:
@@ -95,6 +103,9 @@ def test_layouts(record, last):
 
 # Which zero an extreme is goes by the order in which it is looked for, in PyTorch, too.
 EXTREMES = ("max", "min", "amax", "amin", "aminmax", "nn.functional.max_pool1d")
+# As where gradients are asked for, these go through the product of the factor with itself, which
+# overflows first.
+SQUARED = ("cholesky_inverse", "cholesky_solve")
 VALUES = (
     (np.nan, np.inf, -np.inf, 0.0, -0.0, 1e300, -1e-300, 1.0, -1.0, 0.5),
     (0.0, -0.0),
@@ -102,12 +113,16 @@ VALUES = (
 )
 
 
+def _numbers(tensor):
+    return (tensor.float() if tensor.dtype is tidu.bfloat16 else tensor).detach().numpy(force=True)
+
+
 def filled(value, random, values):
     """Tensors of floats with some of their elements replaced by some of these."""
     if isinstance(value, tidu.Tensor):
         if value.layout is not tidu.strided or not value.is_floating_point() or value.is_quantized:
             return value
-        array = value.detach().numpy()
+        array = _numbers(value)
         there = random.random_sample(array.shape) < 0.6
         array = np.where(there, random.choice(values, array.shape), array).astype(array.dtype)
         return tidu.tensor(array)
@@ -116,7 +131,9 @@ def filled(value, random, values):
     return value
 
 
-@pytest.mark.parametrize("record", [pytest.param(r, id=r.id) for r in RECORDS])
+@pytest.mark.parametrize(
+    "record", [pytest.param(r, id=r.id) for r in RECORDS if r.id not in SQUARED]
+)
 def test_unusual_values(record):
     call = record.function(tidu)
     for at, sample in enumerate(record.samples):
@@ -131,7 +148,7 @@ def test_unusual_values(record):
                     found = outcome(run, args, words)
                 results.append(
                     found if isinstance(found, type)
-                    else [t.detach().numpy(force=True) for t in found]
+                    else list(map(_numbers, found))
                 )  # fmt: skip
             eager, compiled = results
             if isinstance(eager, type):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ..base.dtypes import float64, int64
+from ..base.errors import LinAlgError
 from ..base.lazy import lazy_module
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.retries import worded
@@ -78,14 +79,30 @@ def _factored(value):
 
 def _whole_product(factor):
     """L Lᴴ of which the value reads one triangle and, as PyTorch has it, the gradient all of L."""
-    low = tril(factor.detach()) + (factor - factor.detach())
+    moved = factor - factor.detach()  # 0, but for what is no finite number
+    low = tril(factor.detach()) + select(moved == 0, moved, wrap(element_type(factor).type(0)))
     return matmul(low, matrices.hermitian(low))
+
+
+def _refuse_zeros(there):
+    """`there`: where the diagonals of the factors are zero."""
+    if there.any():
+        *batch, place = np.argwhere(there)[0]
+        where = (
+            f"(Batch element {np.ravel_multi_index(batch, there.shape[:-1])}): " if batch else ""
+        )
+        raise LinAlgError(
+            f"cholesky_inverse: {where}The diagonal element {place + 1} is zero, the inversion "
+            "could not be completed because the input matrix is singular."
+        )
 
 
 @strict
 def cholesky_inverse(L, upper=False, *, out=None):
     """The inverse of A from its Cholesky factor."""
     factor = matrices.hermitian(L) if upper else L
+    if L._value.dtype is not None:
+        _refuse_zeros(np.diagonal(L._value, 0, -2, -1) == 0)
     if not untracked(L):
         return finish(solutions.inv(_whole_product(factor)), out)
     inverse = solutions.inv(tril(factor))
