@@ -27,6 +27,9 @@ GIVEN = {
 }
 # Of these matrices only one triangle is read: the other moves along.
 SYMMETRIC = {"linalgcholeskyex", "linalgeigh", "linalgldlfactorex"}
+# Of these one triangle, too, but the derivatives are those by all of it, as PyTorch's: the other
+# does not move.
+LOWER = {"choleskysolve"}
 
 
 def each(choose=lambda prim: True):
@@ -74,8 +77,11 @@ class Call:
             if a.dtype.kind == "c":
                 d = d + 1j * random.uniform(-1, 1, a.shape).astype(a.dtype)
             square = a.ndim > 1 and a.shape[-1] == a.shape[-2]
-            if square and self.prim.torch_name.removesuffix("Backward0").lower() in SYMMETRIC:
+            name = self.prim.torch_name.removesuffix("Backward0").lower()
+            if square and name in SYMMETRIC:
                 d = d + np.conj(np.swapaxes(d, -1, -2))
+            elif square and name in LOWER:
+                d = np.tril(d)
             found.append(d)
         return found
 

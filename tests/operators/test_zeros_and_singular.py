@@ -97,10 +97,25 @@ def test_a_factor_is_read_by_one_triangle(run):
     assert torch.allclose(run(upper, lower.mT), torch.linalg.inv(whole))
 
 
-def test_a_factor_with_zeros_on_its_diagonal_is_refused():
+def test_a_factor_with_zeros_on_its_diagonal_is_refused(run):
     factors = torch.tensor([[[1.0, 5.0], [1.0, 3.0]], [[1.0, 5.0], [1.0, 0.0]]])
     refused = "{}The diagonal element 2 is zero"
     for given, where in ((factors, r"cholesky_inverse: \(Batch element 1\): "), (factors[1], "")):
-        for factor in (given, given.clone().requires_grad_()):
-            with pytest.raises(torch.linalg.LinAlgError, match=refused.format(where)):
-                torch.cholesky_inverse(factor)
+        with pytest.raises(torch.linalg.LinAlgError, match=refused.format(where)):
+            run(torch.cholesky_inverse, given)
+
+
+def test_a_factor_is_not_squared(run):
+    """float32 has 7 digits, and so has the solution, whatever the condition (here 1e6)."""
+    random = np.random.RandomState(0)
+    turned = np.linalg.qr(random.standard_normal((6, 6)))[0]
+    whole = turned * np.logspace(0, 6, 6) @ turned.T
+    factor = torch.tensor(np.linalg.cholesky(whole)).float()
+    b = random.standard_normal((6, 1))
+    right = torch.tensor(b).float()
+    for found, wanted in (
+        (run(lambda low: torch.cholesky_solve(right, low), factor),
+         np.linalg.solve(whole, b)),
+        (run(torch.cholesky_inverse, factor), np.linalg.inv(whole)),
+    ):  # fmt: skip
+        np.testing.assert_allclose(found.detach().numpy(), wanted, 0, 2e-6 * np.abs(wanted).max())

@@ -5,7 +5,6 @@ import math
 import numpy as np
 
 from ..base.dtypes import float64, int64
-from ..base.errors import LinAlgError
 from ..base.lazy import lazy_module
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.retries import worded
@@ -27,12 +26,10 @@ from .convert import (
     scalar_name,
     type_of,
 )
-from .diagonals import tril
 from .flags import strict
 from .joining import cat
 from .linalg import matmul
 from .matrix_functions import KINDS, checked_matrices, finish_all, no_trouble
-from .reductions import untracked
 from .shapes import unsqueeze
 
 lapack = lazy_module("scipy.linalg.lapack")
@@ -77,49 +74,20 @@ def _factored(value):
     return factors.reshape(value.shape), info.reshape(value.shape[:-2])
 
 
-def _whole_product(factor):
-    """L Lᴴ of which the value reads one triangle and, as PyTorch has it, the gradient all of L."""
-    moved = factor - factor.detach()  # 0, but for what is no finite number
-    low = tril(factor.detach()) + select(moved == 0, moved, wrap(element_type(factor).type(0)))
-    return matmul(low, matrices.hermitian(low))
-
-
-def _refuse_zeros(there):
-    """`there`: where the diagonals of the factors are zero."""
-    if there.any():
-        *batch, place = np.argwhere(there)[0]
-        where = (
-            f"(Batch element {np.ravel_multi_index(batch, there.shape[:-1])}): " if batch else ""
-        )
-        raise LinAlgError(
-            f"cholesky_inverse: {where}The diagonal element {place + 1} is zero, the inversion "
-            "could not be completed because the input matrix is singular."
-        )
-
-
 @strict
 def cholesky_inverse(L, upper=False, *, out=None):
     """The inverse of A from its Cholesky factor."""
     factor = matrices.hermitian(L) if upper else L
-    if L._value.dtype is not None:
-        _refuse_zeros(np.diagonal(L._value, 0, -2, -1) == 0)
-    if not untracked(L):
-        return finish(solutions.inv(_whole_product(factor)), out)
-    inverse = solutions.inv(tril(factor))
-    return finish(in_columns(matmul(matrices.hermitian(inverse), inverse)), out)
+    unit = wrap(np.eye(shape_of(L)[-1], dtype=element_type(L)))
+    return finish(solutions.cholesky_solve(unit, factor, check=True), out)
 
 
 @strict
 def cholesky_solve(B, L, upper=False, *, out=None):
     """X with A X = B from the Cholesky factor of A."""
     factor = matrices.hermitian(L) if upper else L
-    if not untracked(L):
-        whole = solutions.solve(_whole_product(factor), B)
-        return finish(named(whole, "CholeskySolveBackward0", B, L, upper=upper), out)
-    half = solutions.triangular_solve(factor, B, upper=False, unit=False)
-    return finish(
-        solutions.triangular_solve(matrices.hermitian(factor), half, upper=True, unit=False), out
-    )
+    solution = solutions.cholesky_solve(B, factor)
+    return finish(named(solution, "CholeskySolveBackward0", B, L, upper=upper), out)
 
 
 @worded

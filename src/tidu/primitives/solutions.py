@@ -27,6 +27,7 @@ from .structural import diagonal
 
 __all__ = [
     "adjugate",
+    "cholesky_solve",
     "det",
     "failures",
     "first_failure",
@@ -174,6 +175,58 @@ triangular_solve = by_columns(
     "linalg_solve_triangular", _triangular, ("a", "b"), _by_triangle, make=composed,
     saves=dict.fromkeys("ab", ("a", "out")), loops={0: 2, 1: 2}, shape=_solve_shape,
     tex="inv(a) @ b",
+)  # fmt: skip
+
+
+# By the factor itself: the product of it with itself has the square of its condition.
+
+
+def _by_factor(b, factor, *, check=False):
+    if check:
+        _refuse_zeros(np.diagonal(factor, 0, -2, -1) == 0)
+    half = _triangular(factor, b, upper=False, unit=False)
+    return _triangular(conj.eval(factor).swapaxes(-1, -2), half, upper=True, unit=False)
+
+
+def _refuse_zeros(there):
+    """`there`: where the diagonals of the factors are zero."""
+    if there.any():
+        *batch, place = np.argwhere(there)[0]
+        where = (
+            f"(Batch element {np.ravel_multi_index(batch, there.shape[:-1])}): " if batch else ""
+        )
+        raise LinAlgError(
+            f"cholesky_inverse: {where}The diagonal element {place + 1} is zero, the inversion "
+            "could not be completed because the input matrix is singular."
+        )
+
+
+def _by_factor_back(g, factor, b_shape, out, needs):
+    """The gradient of all of the factor, by all of it, though the value is that of one triangle, as
+    PyTorch's."""
+    right, back = cholesky_solve(g, factor), None
+    if needs[1]:
+        product = matmul(right, hermitian(out))
+        back = -matmul(product + hermitian(product), factor)
+        back = sum_to(back, tuple(shape_of(factor)))
+    return sum_to(right, tuple(b_shape)) if needs[0] else None, back
+
+
+def _by_factor_tangent(t, primals, out, params):
+    (tb, moved), factor = t, primals[1]
+    total = tb
+    if moved is not None:
+        half = matmul(moved, hermitian(factor))
+        off = matmul(half + hermitian(half), out)
+        total = -off if tb is None else tb - off
+    return cholesky_solve(total, factor)
+
+
+cholesky_solve = by_columns(
+    "cholesky_solve", _by_factor, ("b", "factor"), pullback=_by_factor_back,
+    jvp=_by_factor_tangent, batch=_batch_pair,
+    shape=lambda prim, args, params: _solve_shape(prim, args[::-1], params),
+    tex="inv(factor @ hermitian(factor)) @ b",
 )  # fmt: skip
 
 

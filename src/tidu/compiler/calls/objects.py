@@ -89,7 +89,7 @@ def _version_offset():
     return 3 * WORD if as_known else None
 
 
-_SHARED = 5 * WORD
+_SHARED = 5 * WORD  # in a dictionary: where the values are, if an object has them, too
 
 
 class _Attributes:
