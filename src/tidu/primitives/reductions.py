@@ -65,7 +65,7 @@ def quotient(x, y):
 def _mean(x, *, axes, keepdims):
     dtype = x.dtype
     wide = np.float32 if dtype in HALVES else None
-    added = total(x, axes, keepdims, wide) if x.shape else x + dtype.type(0)
+    added = total(x, axes, keepdims, wide)
     n = count_of(x.shape, axes)
     out = in_order(added / n if n else added * np.nan)
     return out.astype(dtype) if wide else out

@@ -31,6 +31,7 @@ __all__ = [
     "det",
     "failures",
     "first_failure",
+    "first_told",
     "inv",
     "slogdet",
     "solve",
@@ -79,11 +80,14 @@ def failures(x, factorization):
 
 def first_failure(x, factorization):
     """(words for the first matrix that LAPACK cannot factorize, the place where it gave up)."""
-    places = failures(x, factorization).reshape(-1)
-    bad = np.flatnonzero(places)
-    if not bad.size:
-        return "", x.shape[-1]
-    return (f"(Batch element {bad[0]}): " if x.ndim > 2 else ""), places[bad[0]]
+    places = failures(x, factorization)
+    return first_told(places) if places.any() else ("", x.shape[-1])
+
+
+def first_told(places):
+    """(words for the first matrix of which a place is told, that place): 0 tells none."""
+    bad = np.flatnonzero(places)[0]
+    return (f"(Batch element {bad}): " if places.ndim else ""), places.flat[bad]
 
 
 def _inverted(x, *, out, check=True):
@@ -191,12 +195,9 @@ def _by_factor(b, factor, *, check=False):
 def _refuse_zeros(there):
     """`there`: where the diagonals of the factors are zero."""
     if there.any():
-        *batch, place = np.argwhere(there)[0]
-        where = (
-            f"(Batch element {np.ravel_multi_index(batch, there.shape[:-1])}): " if batch else ""
-        )
+        where, place = first_told(np.where(there.any(-1), there.argmax(-1) + 1, 0))
         raise LinAlgError(
-            f"cholesky_inverse: {where}The diagonal element {place + 1} is zero, the inversion "
+            f"cholesky_inverse: {where}The diagonal element {place} is zero, the inversion "
             "could not be completed because the input matrix is singular."
         )
 

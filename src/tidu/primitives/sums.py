@@ -19,6 +19,8 @@ WHOLE_FROM = 1 << 16  # elements from which a compiled sum of all, or of rows, b
 
 def total(x, axes, keepdims=False, dtype=None):
     """The sum of `x` over `axes`, in its own type of floats or in `dtype`."""
+    if not x.shape and x.dtype.kind in "fc":  # sums begin with 0, which NumPy does not add to one
+        return np.add(x, 0, dtype=dtype)
     least = WHOLE_FROM if _lies_close(x, axes) else SUM_FROM
     if x.size >= least and NATIVE and dtype is None:
         found = NATIVE.sum_(x, axes, keepdims)

@@ -12,7 +12,7 @@ from ..core.primitive import Primitive
 from .composed import composed
 from .contraction import matmul
 from .matrices import batch_leading, by_columns, hermitian, last_size, mask
-from .solutions import triangular_solve
+from .solutions import first_told, triangular_solve
 
 __all__ = ["ldl", "lu_of_rows", "lu_pivoted", "permutation", "raw_qr"]
 
@@ -49,8 +49,7 @@ def _lu_pivoted(x, *, check=False):
 
 
 def _refuse_zero_on_diagonal(info):
-    first = np.flatnonzero(info)[0]
-    where, place = f"(Batch element {first}): " if info.ndim else "", info.flat[first]
+    where, place = first_told(info)
     raise RuntimeError(
         f"torch.linalg.lu_factor: {where}U[{place},{place}] is zero and using it on lu_solve would "
         "result in a division by zero. If you still want to perform the factorization, consider "

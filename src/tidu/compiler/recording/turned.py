@@ -111,9 +111,9 @@ class Layouts:
         if _keeps_order(e.prim, e.params):
             shape = e.outs[0].shape
             return (_dense_in([np.broadcast_to(self.blank(i), shape) for i in ins], shape),)
-        if e.prim is structural.concatenate and len(e.outs[0].shape) in (4, 5):
+        if e.prim is structural.concatenate:
             parts = [self.blank(i) for i in ins]
-            if all(np.moveaxis(a, 1, -1).flags.c_contiguous for a in parts):  # channels last
+            if all(map(base.are_images, parts)):
                 return (_dense_in(parts, e.outs[0].shape),)
         return ()
 
